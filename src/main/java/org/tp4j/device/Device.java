@@ -1,0 +1,25 @@
+package org.tp4j.device;
+
+/** One processor with memory of its own that ranks can be bound to. Thread-safe. */
+public interface Device {
+    /** Which kind; never {@link DeviceKind#AUTO}. */
+    DeviceKind kind();
+
+    /** Its number among the devices of its kind, from 0. */
+    int index();
+
+    /** What it is, for people: model, library and version. */
+    String name();
+
+    /** A new queue with its own workspace, to be used by one thread alone and closed by its owner. */
+    Stream openStream();
+
+    /** A new event, not yet recorded. */
+    Event createEvent();
+
+    /** Bytes of this device's memory in matrices that are not yet released; memory kept for reuse does not count. */
+    long liveBytes();
+
+    /** The faster way to sum {@code bytes} bytes over {@code ranks} ranks; the same answer for the same question. */
+    AllReduceAlgorithm allReduceAlgorithm(long bytes, int ranks);
+}

@@ -1,0 +1,61 @@
+package org.tp4j.device;
+
+import java.util.Locale;
+import org.apache.commons.numbers.gamma.Erfc;
+
+/**
+ * An elementwise function between two linear layers. A device computes it in f64 or, for inputs of at most 32 bits, to
+ * within {@link #ulpError()} units in the last place of the f32 result, and rounds once to the dtype.
+ */
+public enum Nonlinearity {
+    /** {@code x}. */
+    NONE(1.0, 0),
+    /** {@code max(x, 0)}; NaN stays NaN. */
+    RELU(1.0, 0),
+    /** {@code x/2 (1 + erf(x / sqrt 2))}. */
+    GELU(1.13, 4),
+    /** {@code x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))}. */
+    GELU_TANH(1.13, 4),
+    /** {@code x / (1 + exp(-x))}. */
+    SILU(1.10, 4);
+
+    private static final double SQRT_HALF = Math.sqrt(0.5);
+    private static final double SQRT_TWO_OVER_PI = Math.sqrt(2 / Math.PI);
+
+    private final double lipschitz;
+    private final int ulpError;
+
+    Nonlinearity(double lipschitz, int ulpError) {
+        this.lipschitz = lipschitz;
+        this.ulpError = ulpError;
+    }
+
+    /** The name used on the command line: {@code none}, {@code relu}, {@code gelu}, {@code gelu-tanh}, {@code silu}. */
+    public String label() {
+        return name().toLowerCase(Locale.ROOT).replace('_', '-');
+    }
+
+    /** L such that {@code |f(a) - f(b)| <= L |a - b|} for all a, b. */
+    public double lipschitz() {
+        return lipschitz;
+    }
+
+    /** How far a device's value may be from {@link #apply}, before the rounding to the dtype, in ulps of the accumulator. */
+    public int ulpError() {
+        return ulpError;
+    }
+
+    /** The function, in f64. */
+    public double apply(double x) {
+        return switch (this) {
+            case NONE -> x;
+            case RELU -> Math.max(x, 0.0);
+            case GELU -> x == Double.NEGATIVE_INFINITY ? -0.0 : 0.5 * x * Erfc.value(-x * SQRT_HALF);
+            case GELU_TANH ->
+                x == Double.NEGATIVE_INFINITY
+                        ? -0.0
+                        : x / (1 + Math.exp(-2 * SQRT_TWO_OVER_PI * (x + 0.044715 * x * x * x)));
+            case SILU -> x == Double.NEGATIVE_INFINITY ? -0.0 : x / (1 + Math.exp(-x));
+        };
+    }
+}

@@ -1,0 +1,539 @@
+package org.tp4j.tensor;
+
+import java.io.IOException;
+import java.nio.Buffer;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.DoubleBuffer;
+import java.nio.FloatBuffer;
+import java.nio.ShortBuffer;
+import java.nio.channels.FileChannel;
+import java.util.Objects;
+import org.bytedeco.javacpp.Pointer;
+
+/**
+ * A row-major matrix in host memory outside the Java heap: owned, or mapped from a file and then read-only.
+ *
+ * <p>Sizes are {@code long}; memory over 2 GiB is reached through row-aligned segments of at most 1 GiB. {@link #rows}
+ * and {@link #columns} give views that share the memory. {@link #close} frees owned memory for all its views, and a
+ * closed matrix refuses every access; a matrix that is never closed is freed when nothing reaches it any more. Threads
+ * may read and write disjoint elements at the same time.
+ */
+public final class HostMatrix implements AutoCloseable {
+    private final Storage storage;
+    private final long firstRow;
+    private final long firstColumn;
+    private final long rows;
+    private final long columns;
+
+    private HostMatrix(Storage storage, long firstRow, long firstColumn, long rows, long columns) {
+        this.storage = storage;
+        this.firstRow = firstRow;
+        this.firstColumn = firstColumn;
+        this.rows = rows;
+        this.columns = columns;
+    }
+
+    /**
+     * A matrix of zeros, (rows, columns).
+     *
+     * @throws IllegalArgumentException if a size is negative or the bytes overflow
+     * @throws OutOfHostMemoryException if the operating system refuses the memory
+     */
+    public static HostMatrix allocate(DType dtype, long rows, long columns) {
+        return on(HostMemory.allocate(byteSize(dtype, rows, columns)), dtype, rows, columns);
+    }
+
+    /**
+     * A packed matrix at the start of {@code memory}; closing it closes the memory.
+     *
+     * @throws IllegalArgumentException if the memory is too small
+     */
+    public static HostMatrix on(HostMemory memory, DType dtype, long rows, long columns) {
+        long bytes = byteSize(dtype, rows, columns);
+        if (bytes > memory.bytes()) {
+            throw new IllegalArgumentException("a " + dtype + " matrix " + shape(rows, columns) + " needs " + bytes
+                    + " bytes, but the memory has " + memory.bytes());
+        }
+        return new HostMatrix(Storage.owned(memory, dtype, rows, columns), 0, 0, rows, columns);
+    }
+
+    /**
+     * A read-only matrix of the native-order elements that start at {@code offset} of a file, mapped, not read. The
+     * mapping outlives the channel and ends when nothing reaches the matrix any more.
+     *
+     * @throws IOException if the file is shorter than the matrix or cannot be mapped
+     */
+    public static HostMatrix map(FileChannel file, long offset, DType dtype, long rows, long columns)
+            throws IOException {
+        long bytes = byteSize(dtype, rows, columns);
+        if (offset < 0 || offset > file.size() - bytes) {
+            throw new IOException("the file has " + file.size() + " bytes, but a " + dtype + " matrix "
+                    + shape(rows, columns) + " at " + offset + " ends at " + (offset + bytes));
+        }
+        return new HostMatrix(Storage.mapped(file, offset, dtype, rows, columns), 0, 0, rows, columns);
+    }
+
+    /** An f32 copy of {@code values}, whose rows must have equal lengths. */
+    public static HostMatrix of(float[][] values) {
+        int columns = values.length == 0 ? 0 : values[0].length;
+        HostMatrix matrix = allocate(DType.F32, values.length, columns);
+        for (int row = 0; row < values.length; row++) {
+            checkRowLength(row, values[row].length, columns);
+            matrix.write(row, 0, values[row], 0, columns);
+        }
+        return matrix;
+    }
+
+    /** An f64 copy of {@code values}, whose rows must have equal lengths. */
+    public static HostMatrix of(double[][] values) {
+        int columns = values.length == 0 ? 0 : values[0].length;
+        HostMatrix matrix = allocate(DType.F64, values.length, columns);
+        for (int row = 0; row < values.length; row++) {
+            checkRowLength(row, values[row].length, columns);
+            matrix.write(row, 0, values[row], 0, columns);
+        }
+        return matrix;
+    }
+
+    /** An f32 copy of the row-major elements from the buffer's position; the position does not move. */
+    public static HostMatrix of(FloatBuffer values, int rows, int columns) {
+        long count = Math.multiplyFull(rows, columns);
+        if (rows < 0 || columns < 0 || count > values.remaining()) {
+            throw new IllegalArgumentException("a matrix " + shape(rows, columns) + " needs " + count
+                    + " floats, but the buffer has " + values.remaining());
+        }
+        HostMatrix matrix = allocate(DType.F32, rows, columns);
+        float[] line = new float[columns];
+        for (int row = 0; row < rows; row++) {
+            values.get(values.position() + row * columns, line);
+            matrix.write(row, 0, line, 0, columns);
+        }
+        return matrix;
+    }
+
+    /** Number format of the elements. */
+    public DType dtype() {
+        return storage.dtype;
+    }
+
+    /** Number of rows. */
+    public long rows() {
+        return rows;
+    }
+
+    /** Number of columns. */
+    public long columns() {
+        return columns;
+    }
+
+    /** Elements from the start of one row to the start of the next, in memory. */
+    public long rowStride() {
+        return storage.columns;
+    }
+
+    /** Size of the elements, in bytes. */
+    public long byteSize() {
+        return byteSize(dtype(), rows, columns);
+    }
+
+    /** {@code (rows, columns)}, as messages print it. */
+    public String shape() {
+        return shape(rows, columns);
+    }
+
+    /** Whether the elements lie in a file and cannot be written. */
+    public boolean isReadOnly() {
+        return storage.memory == null;
+    }
+
+    /** Rows {@code [from, to)}, sharing this matrix's memory. */
+    public HostMatrix rows(long from, long to) {
+        Objects.checkFromToIndex(from, to, rows);
+        return new HostMatrix(storage, firstRow + from, firstColumn, to - from, columns);
+    }
+
+    /** Columns {@code [from, to)}, sharing this matrix's memory. */
+    public HostMatrix columns(long from, long to) {
+        Objects.checkFromToIndex(from, to, columns);
+        return new HostMatrix(storage, firstRow, firstColumn + from, rows, to - from);
+    }
+
+    /** One element, exactly. */
+    public double get(long row, long column) {
+        Objects.checkIndex(row, rows);
+        Objects.checkIndex(column, columns);
+        storage.checkOpen();
+        int at = storage.index(firstRow + row, firstColumn + column);
+        Buffer segment = storage.segment(firstRow + row);
+        return switch (dtype()) {
+            case F64 -> ((DoubleBuffer) segment).get(at);
+            case F32 -> ((FloatBuffer) segment).get(at);
+            case F16 -> Float16.toFloat(((ShortBuffer) segment).get(at));
+            case BF16 -> BFloat16.toFloat(((ShortBuffer) segment).get(at));
+        };
+    }
+
+    /** Stores {@code value}, rounded once to the dtype. */
+    public void set(long row, long column, double value) {
+        Objects.checkIndex(row, rows);
+        Objects.checkIndex(column, columns);
+        storage.checkWritable();
+        int at = storage.index(firstRow + row, firstColumn + column);
+        Buffer segment = storage.segment(firstRow + row);
+        switch (dtype()) {
+            case F64 -> ((DoubleBuffer) segment).put(at, value);
+            case F32 -> ((FloatBuffer) segment).put(at, (float) value);
+            case F16 -> ((ShortBuffer) segment).put(at, Float16.fromDouble(value));
+            case BF16 -> ((ShortBuffer) segment).put(at, BFloat16.fromDouble(value));
+        }
+    }
+
+    /** Copies elements of one row into {@code destination}; exact unless this matrix is f64, then rounded once. */
+    public void read(long row, long column, float[] destination, int offset, int length) {
+        checkRun(row, column, length);
+        storage.checkOpen();
+        int at = storage.index(firstRow + row, firstColumn + column);
+        Buffer segment = storage.segment(firstRow + row);
+        switch (dtype()) {
+            case F64 -> {
+                DoubleBuffer doubles = (DoubleBuffer) segment;
+                for (int i = 0; i < length; i++) {
+                    destination[offset + i] = (float) doubles.get(at + i);
+                }
+            }
+            case F32 -> ((FloatBuffer) segment).get(at, destination, offset, length);
+            case F16 -> {
+                ShortBuffer halves = (ShortBuffer) segment;
+                for (int i = 0; i < length; i++) {
+                    destination[offset + i] = Float16.toFloat(halves.get(at + i));
+                }
+            }
+            case BF16 -> {
+                ShortBuffer halves = (ShortBuffer) segment;
+                for (int i = 0; i < length; i++) {
+                    destination[offset + i] = BFloat16.toFloat(halves.get(at + i));
+                }
+            }
+        }
+    }
+
+    /** Copies elements of one row into {@code destination}, exactly. */
+    public void read(long row, long column, double[] destination, int offset, int length) {
+        checkRun(row, column, length);
+        storage.checkOpen();
+        int at = storage.index(firstRow + row, firstColumn + column);
+        Buffer segment = storage.segment(firstRow + row);
+        switch (dtype()) {
+            case F64 -> ((DoubleBuffer) segment).get(at, destination, offset, length);
+            case F32 -> {
+                FloatBuffer floats = (FloatBuffer) segment;
+                for (int i = 0; i < length; i++) {
+                    destination[offset + i] = floats.get(at + i);
+                }
+            }
+            case F16 -> {
+                ShortBuffer halves = (ShortBuffer) segment;
+                for (int i = 0; i < length; i++) {
+                    destination[offset + i] = Float16.toFloat(halves.get(at + i));
+                }
+            }
+            case BF16 -> {
+                ShortBuffer halves = (ShortBuffer) segment;
+                for (int i = 0; i < length; i++) {
+                    destination[offset + i] = BFloat16.toFloat(halves.get(at + i));
+                }
+            }
+        }
+    }
+
+    /** Stores {@code source} into one row, each element rounded once to the dtype. */
+    public void write(long row, long column, float[] source, int offset, int length) {
+        checkRun(row, column, length);
+        storage.checkWritable();
+        int at = storage.index(firstRow + row, firstColumn + column);
+        Buffer segment = storage.segment(firstRow + row);
+        switch (dtype()) {
+            case F64 -> {
+                DoubleBuffer doubles = (DoubleBuffer) segment;
+                for (int i = 0; i < length; i++) {
+                    doubles.put(at + i, source[offset + i]);
+                }
+            }
+            case F32 -> ((FloatBuffer) segment).put(at, source, offset, length);
+            case F16 -> {
+                ShortBuffer halves = (ShortBuffer) segment;
+                for (int i = 0; i < length; i++) {
+                    halves.put(at + i, Float16.fromFloat(source[offset + i]));
+                }
+            }
+            case BF16 -> {
+                ShortBuffer halves = (ShortBuffer) segment;
+                for (int i = 0; i < length; i++) {
+                    halves.put(at + i, BFloat16.fromFloat(source[offset + i]));
+                }
+            }
+        }
+    }
+
+    /** Stores {@code source} into one row, each element rounded once to the dtype. */
+    public void write(long row, long column, double[] source, int offset, int length) {
+        checkRun(row, column, length);
+        storage.checkWritable();
+        int at = storage.index(firstRow + row, firstColumn + column);
+        Buffer segment = storage.segment(firstRow + row);
+        switch (dtype()) {
+            case F64 -> ((DoubleBuffer) segment).put(at, source, offset, length);
+            case F32 -> {
+                FloatBuffer floats = (FloatBuffer) segment;
+                for (int i = 0; i < length; i++) {
+                    floats.put(at + i, (float) source[offset + i]);
+                }
+            }
+            case F16 -> {
+                ShortBuffer halves = (ShortBuffer) segment;
+                for (int i = 0; i < length; i++) {
+                    halves.put(at + i, Float16.fromDouble(source[offset + i]));
+                }
+            }
+            case BF16 -> {
+                ShortBuffer halves = (ShortBuffer) segment;
+                for (int i = 0; i < length; i++) {
+                    halves.put(at + i, BFloat16.fromDouble(source[offset + i]));
+                }
+            }
+        }
+    }
+
+    /**
+     * How many rows from {@code row} on lie one {@link #rowStride()} apart without a break, so that native code may walk
+     * them from {@link #address}; at least 1. Memory that is owned has no breaks.
+     */
+    public long unbrokenRows(long row) {
+        Objects.checkIndex(row, rows);
+        if (storage.memory != null) {
+            return rows - row;
+        }
+        long inSegment = storage.rowsPerSegment - (firstRow + row) % storage.rowsPerSegment;
+        return Math.min(inSegment, rows - row);
+    }
+
+    /** Native address of an element; valid while this matrix is open and reachable. */
+    public long address(long row, long column) {
+        Objects.checkIndex(row, rows);
+        Objects.checkIndex(column, columns);
+        storage.checkOpen();
+        long absolute = firstRow + row;
+        return storage.addresses[(int) (absolute / storage.rowsPerSegment)]
+                + Math.multiplyExact(
+                        (absolute % storage.rowsPerSegment) * storage.columns + firstColumn + column,
+                        (long) dtype().bytes());
+    }
+
+    /**
+     * The native-order bytes of {@code length} elements of one row, as a buffer whose position is 0; read-only if the
+     * matrix is.
+     */
+    public ByteBuffer bytes(long row, long column, int length) {
+        checkRun(row, column, length);
+        storage.checkOpen();
+        int size = dtype().bytes();
+        ByteBuffer segment = storage.bytes[(int) ((firstRow + row) / storage.rowsPerSegment)];
+        int start = storage.index(firstRow + row, firstColumn + column) * size;
+        return segment.slice(start, length * size).order(ByteOrder.nativeOrder());
+    }
+
+    /** The f32 elements of the segment that holds {@code row}; {@link #indexInSegment} gives where. */
+    public FloatBuffer floats(long row) {
+        storage.checkOpen();
+        return (FloatBuffer) storage.segment(firstRow + row);
+    }
+
+    /** The f64 elements of the segment that holds {@code row}; {@link #indexInSegment} gives where. */
+    public DoubleBuffer doubles(long row) {
+        storage.checkOpen();
+        return (DoubleBuffer) storage.segment(firstRow + row);
+    }
+
+    /** The f16 or bf16 bit patterns of the segment that holds {@code row}; {@link #indexInSegment} gives where. */
+    public ShortBuffer halves(long row) {
+        storage.checkOpen();
+        return (ShortBuffer) storage.segment(firstRow + row);
+    }
+
+    /** Where an element is in {@link #floats}, {@link #doubles} or {@link #halves} of its row. */
+    public int indexInSegment(long row, long column) {
+        return storage.index(firstRow + row, firstColumn + column);
+    }
+
+    /** A new owned matrix with the same elements, packed, each rounded once to {@code dtype}. */
+    public HostMatrix to(DType dtype) {
+        HostMatrix copy = allocate(dtype, rows, columns);
+        int block = (int) Math.min(columns, 1 << 12);
+        double[] doubles = new double[block];
+        float[] floats = new float[block];
+        boolean exactInFloat = dtype() != DType.F64;
+        for (long row = 0; row < rows; row++) {
+            for (long column = 0; column < columns; column += block) {
+                int length = (int) Math.min(block, columns - column);
+                if (exactInFloat) {
+                    read(row, column, floats, 0, length);
+                    copy.write(row, column, floats, 0, length);
+                } else {
+                    read(row, column, doubles, 0, length);
+                    copy.write(row, column, doubles, 0, length);
+                }
+            }
+        }
+        return copy;
+    }
+
+    /** The elements as Java arrays, each rounded to f32 if this matrix is f64. */
+    public float[][] toFloats() {
+        float[][] values = new float[Math.toIntExact(rows)][Math.toIntExact(columns)];
+        for (int row = 0; row < values.length; row++) {
+            read(row, 0, values[row], 0, values[row].length);
+        }
+        return values;
+    }
+
+    /** The elements as Java arrays, exactly. */
+    public double[][] toDoubles() {
+        double[][] values = new double[Math.toIntExact(rows)][Math.toIntExact(columns)];
+        for (int row = 0; row < values.length; row++) {
+            read(row, 0, values[row], 0, values[row].length);
+        }
+        return values;
+    }
+
+    /** Frees owned memory, for every view of it; a mapping ends when nothing reaches it. A second call does nothing. */
+    @Override
+    public void close() {
+        storage.close();
+    }
+
+    @Override
+    public String toString() {
+        return dtype() + " " + shape();
+    }
+
+    static String shape(long rows, long columns) {
+        return "(" + rows + ", " + columns + ")";
+    }
+
+    static long byteSize(DType dtype, long rows, long columns) {
+        if (rows < 0 || columns < 0) {
+            throw new IllegalArgumentException("a matrix cannot be " + shape(rows, columns));
+        }
+        try {
+            return Math.multiplyExact(Math.multiplyExact(rows, columns), (long) dtype.bytes());
+        } catch (ArithmeticException e) {
+            throw new IllegalArgumentException(
+                    "a " + dtype + " matrix " + shape(rows, columns) + " has more than 2^63 bytes", e);
+        }
+    }
+
+    private void checkRun(long row, long column, int length) {
+        Objects.checkIndex(row, rows);
+        Objects.checkFromIndexSize(column, length, columns);
+    }
+
+    private static void checkRowLength(int row, int length, int columns) {
+        if (length != columns) {
+            throw new IllegalArgumentException(
+                    "row " + row + " has " + length + " elements but row 0 has " + columns + ": rows must be equal");
+        }
+    }
+
+    /** The memory that a matrix and its views share. */
+    private static final class Storage {
+        final DType dtype;
+        final long columns;
+        final long rowsPerSegment;
+        final ByteBuffer[] bytes;
+        final Buffer[] segments;
+        final long[] addresses;
+        final HostMemory memory; // null: mapped
+        private volatile boolean closed;
+
+        private Storage(DType dtype, long rows, long columns, HostMemory memory) {
+            this.dtype = dtype;
+            this.columns = columns;
+            this.memory = memory;
+            long rowBytes = columns * dtype.bytes();
+            if (rowBytes > HostMemory.MAX_WINDOW) {
+                throw new IllegalArgumentException("a row of " + columns + " " + dtype + " elements has " + rowBytes
+                        + " bytes: at most " + HostMemory.MAX_WINDOW + " are supported");
+            }
+            this.rowsPerSegment = Math.max(1, rowBytes == 0 ? rows : HostMemory.MAX_WINDOW / rowBytes);
+            int count = rowBytes == 0 ? 1 : Math.toIntExact((rows + rowsPerSegment - 1) / rowsPerSegment);
+            this.bytes = new ByteBuffer[count];
+            this.segments = new Buffer[count];
+            this.addresses = new long[count];
+        }
+
+        static Storage owned(HostMemory memory, DType dtype, long rows, long columns) {
+            Storage storage = new Storage(dtype, rows, columns, memory);
+            long total = byteSize(dtype, rows, columns);
+            long segmentBytes = storage.rowsPerSegment * columns * dtype.bytes();
+            for (int i = 0; i < storage.bytes.length; i++) {
+                long offset = i * segmentBytes;
+                storage.set(i, memory.window(offset, Math.min(segmentBytes, total - offset)), memory.address() + offset);
+            }
+            return storage;
+        }
+
+        static Storage mapped(FileChannel file, long offset, DType dtype, long rows, long columns)
+                throws IOException {
+            Storage storage = new Storage(dtype, rows, columns, null);
+            long total = byteSize(dtype, rows, columns);
+            long segmentBytes = storage.rowsPerSegment * columns * dtype.bytes();
+            for (int i = 0; i < storage.bytes.length; i++) {
+                long start = i * segmentBytes;
+                ByteBuffer segment =
+                        file.map(FileChannel.MapMode.READ_ONLY, offset + start, Math.min(segmentBytes, total - start));
+                storage.set(i, segment, new Pointer(segment).address());
+            }
+            return storage;
+        }
+
+        private void set(int i, ByteBuffer segment, long address) {
+            bytes[i] = segment.order(ByteOrder.nativeOrder());
+            segments[i] = switch (dtype) {
+                case F64 -> bytes[i].asDoubleBuffer();
+                case F32 -> bytes[i].asFloatBuffer();
+                case F16, BF16 -> bytes[i].asShortBuffer();
+            };
+            addresses[i] = address;
+        }
+
+        Buffer segment(long row) {
+            return segments.length == 1 ? segments[0] : segments[(int) (row / rowsPerSegment)];
+        }
+
+        int index(long row, long column) {
+            long inSegment = segments.length == 1 ? row : row % rowsPerSegment;
+            return (int) (inSegment * columns + column);
+        }
+
+        void checkOpen() {
+            if (closed || (memory != null && memory.isClosed())) {
+                throw new IllegalStateException("the " + dtype + " matrix was used after it was closed");
+            }
+        }
+
+        void checkWritable() {
+            checkOpen();
+            if (memory == null) {
+                throw new IllegalStateException("the " + dtype + " matrix is mapped from a file and read-only");
+            }
+        }
+
+        void close() {
+            closed = true;
+            if (memory != null) {
+                memory.close();
+            }
+        }
+    }
+}
