@@ -478,13 +478,13 @@ public final class HostMatrix implements AutoCloseable {
             long segmentBytes = storage.rowsPerSegment * columns * dtype.bytes();
             for (int i = 0; i < storage.bytes.length; i++) {
                 long offset = i * segmentBytes;
-                storage.set(i, memory.window(offset, Math.min(segmentBytes, total - offset)), memory.address() + offset);
+                storage.set(
+                        i, memory.window(offset, Math.min(segmentBytes, total - offset)), memory.address() + offset);
             }
             return storage;
         }
 
-        static Storage mapped(FileChannel file, long offset, DType dtype, long rows, long columns)
-                throws IOException {
+        static Storage mapped(FileChannel file, long offset, DType dtype, long rows, long columns) throws IOException {
             Storage storage = new Storage(dtype, rows, columns, null);
             long total = byteSize(dtype, rows, columns);
             long segmentBytes = storage.rowsPerSegment * columns * dtype.bytes();
