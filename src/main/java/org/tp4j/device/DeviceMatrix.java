@@ -8,16 +8,23 @@ import org.tp4j.tensor.DType;
  * may be used on the scope's thread alone. Other ranks read it only inside a collective.
  */
 public abstract class DeviceMatrix {
-    private final Scope scope;
-    private final Block block;
+    private final Lease lease;
     private final DType dtype;
     private final long rows;
     private final long columns;
 
+    /** A matrix of its own, held by {@code scope}. */
     protected DeviceMatrix(Scope scope, Block block, DType dtype, long rows, long columns) {
-        this.scope = Objects.requireNonNull(scope, "scope");
-        this.block = Objects.requireNonNull(block, "block");
+        this.lease = new Lease(Objects.requireNonNull(scope, "scope"), Objects.requireNonNull(block, "block"));
         this.dtype = Objects.requireNonNull(dtype, "dtype");
+        this.rows = rows;
+        this.columns = columns;
+    }
+
+    /** A view, which lives as long as {@code whole}. */
+    protected DeviceMatrix(DeviceMatrix whole, long rows, long columns) {
+        this.lease = whole.lease;
+        this.dtype = whole.dtype;
         this.rows = rows;
         this.columns = columns;
     }
@@ -50,22 +57,26 @@ public abstract class DeviceMatrix {
 
     /** The scope that owns this matrix. */
     public final Scope scope() {
-        return scope;
+        return lease.holder();
     }
 
     /** The memory it lies in. */
     public final Block block() {
-        return block;
+        return lease.block();
     }
 
     /**
      * This matrix, if the calling thread may use it now.
      *
-     * @throws IllegalStateException if its scope was closed, or belongs to another thread
+     * @throws IllegalStateException if it was released, or belongs to another thread
      */
     public final DeviceMatrix checked() {
-        scope.check(this);
+        lease.holder().check(this);
         return this;
+    }
+
+    final Lease lease() {
+        return lease;
     }
 
     /** {@code (rows, columns)}, as messages print it. */

@@ -3,19 +3,20 @@ package org.tp4j.device;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
 
 /**
  * The lifetime of device matrices: what is made in a scope is released, in stream order, when it closes. A scope
- * belongs to one thread. Scopes of one stream nest; closing one closes those inside it first.
+ * belongs to one thread. Scopes nest; closing one closes those inside it first.
  */
 public final class Scope implements AutoCloseable {
-    private final Stream stream;
+    private final ScopeStack stack;
     private final String name;
-    private final Thread owner;
+    private final Optional<Scope> parent;
+    private final Thread owner = Thread.currentThread();
     private final List<DeviceMatrix> matrices = new ArrayList<>();
-    private final List<Scope> children = new ArrayList<>();
     private volatile State state = State.OPEN;
 
     private enum State {
@@ -24,29 +25,20 @@ public final class Scope implements AutoCloseable {
         ABANDONED
     }
 
-    /**
-     * A scope of the calling thread.
-     *
-     * @param name who it belongs to and what for, e.g. {@code run of rank 2}; messages print it
-     */
-    public Scope(Stream stream, String name) {
-        this.stream = Objects.requireNonNull(stream, "stream");
+    Scope(ScopeStack stack, String name, Optional<Scope> parent) {
+        this.stack = stack;
         this.name = Objects.requireNonNull(name, "name");
-        this.owner = Thread.currentThread();
+        this.parent = parent;
     }
 
-    /** A scope inside this one. */
-    public Scope nested(String childName) {
-        checkUsable(childName);
-        Scope child = new Scope(stream, childName);
-        children.removeIf(Scope::isClosed);
-        children.add(child);
-        return child;
+    /** The scopes of this scope's stream. */
+    public ScopeStack stack() {
+        return stack;
     }
 
     /** The stream that this scope's matrices are made and released on. */
     public Stream stream() {
-        return stream;
+        return stack.stream();
     }
 
     /** Who this scope belongs to and what for. */
@@ -56,8 +48,10 @@ public final class Scope implements AutoCloseable {
 
     /** A matrix whose elements are undefined. */
     public DeviceMatrix allocate(DType dtype, long rows, long columns) {
-        checkUsable("an allocation of " + dtype + " (" + rows + ", " + columns + ")");
-        return own(stream.allocate(this, dtype, rows, columns));
+        if (state != State.OPEN || Thread.currentThread() != owner) {
+            throw refusal("an allocation of " + dtype + " (" + rows + ", " + columns + ")");
+        }
+        return hold(stream().allocate(this, dtype, rows, columns));
     }
 
     /**
@@ -66,7 +60,7 @@ public final class Scope implements AutoCloseable {
      */
     public DeviceMatrix upload(HostMatrix source, DType dtype) {
         DeviceMatrix matrix = allocate(dtype, source.rows(), source.columns());
-        stream.upload(source, matrix);
+        stream().upload(source, matrix);
         return matrix;
     }
 
@@ -75,8 +69,33 @@ public final class Scope implements AutoCloseable {
      * keeps {@code source} open and unchanged while this scope is open.
      */
     public DeviceMatrix borrow(HostMatrix source) {
-        checkUsable("a loan of " + source);
-        return own(stream.borrow(this, source));
+        if (state != State.OPEN || Thread.currentThread() != owner) {
+            throw refusal("a loan of " + source);
+        }
+        return hold(stream().borrow(this, source));
+    }
+
+    /**
+     * Moves a matrix of this scope to the scope around it, which then releases it.
+     *
+     * @throws IllegalStateException if there is no scope around this one, or the matrix is not of this scope
+     */
+    public void keep(DeviceMatrix matrix) {
+        Scope outer = parent.orElseThrow(() ->
+                new IllegalStateException("the scope '" + name + "' has no scope around it to keep " + matrix + " in"));
+        take(matrix.checked());
+        matrix.lease().moveTo(outer);
+        outer.hold(matrix);
+    }
+
+    /**
+     * Releases one matrix of this scope before the scope closes; the matrix and its views refuse every later use.
+     *
+     * @throws IllegalStateException if the matrix is not of this scope
+     */
+    public void release(DeviceMatrix matrix) {
+        take(matrix.checked());
+        end(matrix);
     }
 
     /** Whether this scope's matrices were released. */
@@ -95,54 +114,64 @@ public final class Scope implements AutoCloseable {
             return;
         }
         if (Thread.currentThread() != owner) {
-            throw new IllegalStateException("the scope '" + name + "' belongs to thread " + owner.getName()
-                    + " and cannot be closed on thread "
-                    + Thread.currentThread().getName());
+            throw refusal("the closing");
         }
-        for (int i = children.size() - 1; i >= 0; i--) {
-            children.get(i).close();
-        }
+        stack.closeDownTo(this);
         state = State.CLOSED;
         for (int i = matrices.size() - 1; i >= 0; i--) {
-            stream.release(matrices.get(i));
+            end(matrices.get(i));
         }
         matrices.clear();
-        children.clear();
     }
 
-    /**
-     * Makes every later use throw without releasing any memory, on any thread: for a thread that did not come back, whose
-     * last native call may still run.
-     */
-    public void abandon() {
+    void abandon() {
         state = State.ABANDONED;
-        for (Scope child : List.copyOf(children)) {
-            child.abandon();
+        parent.ifPresent(Scope::abandon);
+    }
+
+    Optional<Scope> parent() {
+        return parent;
+    }
+
+    boolean isInside(Scope other) {
+        return this == other || (parent.isPresent() && parent.get().isInside(other));
+    }
+
+    void check(DeviceMatrix used) {
+        if (state != State.OPEN || used.lease().hasEnded() || Thread.currentThread() != owner) {
+            throw refusal("the matrix " + used);
         }
     }
 
-    void check(Object used) {
-        if (state != State.OPEN || Thread.currentThread() != owner) {
-            refuse(used);
-        }
-    }
-
-    private void checkUsable(Object used) {
-        check(used);
-    }
-
-    private DeviceMatrix own(DeviceMatrix matrix) {
+    private DeviceMatrix hold(DeviceMatrix matrix) {
         matrices.add(matrix);
         return matrix;
     }
 
-    private void refuse(Object used) {
+    private void take(DeviceMatrix matrix) {
+        for (int i = matrices.size() - 1; i >= 0; i--) {
+            if (matrices.get(i).lease() == matrix.lease()) {
+                matrices.remove(i);
+                return;
+            }
+        }
+        throw new IllegalStateException("the matrix " + matrix + " belongs to the scope '"
+                + matrix.scope().name() + "', not to '" + name + "'");
+    }
+
+    private void end(DeviceMatrix matrix) {
+        matrix.lease().end();
+        stream().release(matrix);
+    }
+
+    private IllegalStateException refusal(String used) {
         String user = Thread.currentThread().getName();
-        if (state == State.OPEN) {
-            throw new IllegalStateException(used + " of the scope '" + name + "' belongs to thread " + owner.getName()
+        if (Thread.currentThread() != owner) {
+            return new IllegalStateException(used + " of the scope '" + name + "' belongs to thread " + owner.getName()
                     + " but was used on thread " + user);
         }
-        throw new IllegalStateException(used + " was used on thread " + user + " after its scope '" + name + "' was "
-                + (state == State.CLOSED ? "closed" : "abandoned"));
+        String end = state == State.ABANDONED ? "abandoned" : state == State.CLOSED ? "closed" : "released";
+        String what = state == State.OPEN ? "it was " : "its scope '" + name + "' was ";
+        return new IllegalStateException(used + " was used on thread " + user + " after " + what + end);
     }
 }
