@@ -35,6 +35,9 @@ public interface Stream extends AutoCloseable {
     /** {@code destination = source}, of equal shape and dtype; has happened when this returns. */
     void download(DeviceMatrix source, HostMatrix destination, Duration limit);
 
+    /** {@code destination = +0}; it may be strided. */
+    void zero(DeviceMatrix destination);
+
     /** {@code destination = source}, of equal shape and dtype; either may be strided or on another device. */
     void copy(DeviceMatrix source, DeviceMatrix destination);
 

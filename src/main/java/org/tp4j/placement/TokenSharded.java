@@ -1,0 +1,54 @@
+package org.tp4j.placement;
+
+import java.util.List;
+import java.util.Objects;
+import org.tp4j.device.DeviceMatrix;
+import org.tp4j.device.Nonlinearity;
+import org.tp4j.tensor.DType;
+
+/**
+ * Each rank holds all features of its slice of the tokens.
+ *
+ * @param member whose slice this is
+ * @param plan how the tokens are cut
+ * @param matrix (this rank's tokens, features)
+ */
+public record TokenSharded(Member member, ShardPlan plan, DeviceMatrix matrix) implements Placement {
+    public TokenSharded {
+        Objects.requireNonNull(member, "member");
+        if (!plan.group().equals(member.group()) || plan.isCanonical() || matrix.rows() != plan.size(member.index())) {
+            throw new IllegalArgumentException("the plan " + plan + " does not fit " + matrix + " on " + member);
+        }
+    }
+
+    @Override
+    public DType dtype() {
+        return matrix.dtype();
+    }
+
+    @Override
+    public long tokens() {
+        return plan.dimension();
+    }
+
+    @Override
+    public long features() {
+        return matrix.columns();
+    }
+
+    @Override
+    public List<DeviceMatrix> matrices() {
+        return List.of(matrix);
+    }
+
+    /** {@code f(x)}, elementwise. */
+    public TokenSharded apply(Nonlinearity f) {
+        return new TokenSharded(member, plan, Elementwise.apply(f, matrix));
+    }
+
+    /** {@code f(this) * up}, elementwise; both have one plan. */
+    public TokenSharded gate(Nonlinearity f, TokenSharded up) {
+        Elementwise.checkSame("gate", plan, up.plan);
+        return new TokenSharded(member, plan, Elementwise.gate(f, matrix, up.matrix));
+    }
+}
