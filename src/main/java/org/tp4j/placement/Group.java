@@ -61,7 +61,7 @@ public final class Group {
 
     /** Whether every rank of {@code other} is a rank of this group. */
     public boolean covers(Group other) {
-        return this == other || worldRanks.containsAll(other.worldRanks);
+        return equals(other) || worldRanks.containsAll(other.worldRanks);
     }
 
     @Override
