@@ -37,11 +37,13 @@ public final class HostMatrix implements AutoCloseable {
     /**
      * A matrix of zeros, (rows, columns).
      *
-     * @throws IllegalArgumentException if a size is negative or the bytes overflow
+     * @throws IllegalArgumentException if a size is negative, the bytes overflow or a row has more than 1 GiB
      * @throws OutOfHostMemoryException if the operating system refuses the memory
      */
     public static HostMatrix allocate(DType dtype, long rows, long columns) {
-        return on(HostMemory.allocate(byteSize(dtype, rows, columns)), dtype, rows, columns);
+        long bytes = byteSize(dtype, rows, columns);
+        Storage.rowBytes(dtype, columns);
+        return on(HostMemory.allocate(bytes), dtype, rows, columns);
     }
 
     /**
@@ -460,16 +462,21 @@ public final class HostMatrix implements AutoCloseable {
             this.dtype = dtype;
             this.columns = columns;
             this.memory = memory;
-            long rowBytes = columns * dtype.bytes();
-            if (rowBytes > HostMemory.MAX_WINDOW) {
-                throw new IllegalArgumentException("a row of " + columns + " " + dtype + " elements has " + rowBytes
-                        + " bytes: at most " + HostMemory.MAX_WINDOW + " are supported");
-            }
+            long rowBytes = rowBytes(dtype, columns);
             this.rowsPerSegment = Math.max(1, rowBytes == 0 ? rows : HostMemory.MAX_WINDOW / rowBytes);
             int count = rowBytes == 0 ? 1 : Math.toIntExact((rows + rowsPerSegment - 1) / rowsPerSegment);
             this.bytes = new ByteBuffer[count];
             this.segments = new Buffer[count];
             this.addresses = new long[count];
+        }
+
+        /** Bytes of one row, which must fit into a segment. */
+        static long rowBytes(DType dtype, long columns) {
+            if (columns > HostMemory.MAX_WINDOW / dtype.bytes()) {
+                throw new IllegalArgumentException("a row of " + columns + " " + dtype + " elements has more than "
+                        + HostMemory.MAX_WINDOW + " bytes, the most that a row can have");
+            }
+            return columns * dtype.bytes();
         }
 
         static Storage owned(HostMemory memory, DType dtype, long rows, long columns) {

@@ -1,0 +1,84 @@
+package org.tp4j.tensor;
+
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Collectors;
+
+/**
+ * Where a matrix comes from, as the command line names it: {@code FILE.npy}, {@code FILE.safetensors:TENSOR} or
+ * {@code FILE.index.json:TENSOR}.
+ *
+ * @param path the file
+ * @param tensor the tensor in it; empty for {@code .npy}
+ */
+public record MatrixFile(Path path, Optional<String> tensor) {
+    private static final String NPY = ".npy";
+    private static final List<String> CHECKPOINTS = List.of(".safetensors", ".index.json");
+    private static final int SHOWN_NAMES = 3;
+
+    /**
+     * The place that {@code text} names; no file is opened.
+     *
+     * @throws MatrixFileException if it is of none of the three forms
+     */
+    public static MatrixFile parse(String text) throws MatrixFileException {
+        try {
+            for (String ending : CHECKPOINTS) {
+                if (text.endsWith(ending)) {
+                    return new MatrixFile(Path.of(text), Optional.empty());
+                }
+                int end = text.indexOf(ending + ":");
+                if (end >= 0) {
+                    int colon = end + ending.length();
+                    return new MatrixFile(
+                            Path.of(text.substring(0, colon)), Optional.of(text.substring(colon + 1)));
+                }
+            }
+            if (text.endsWith(NPY)) {
+                return new MatrixFile(Path.of(text), Optional.empty());
+            }
+        } catch (InvalidPathException e) {
+            throw new MatrixFileException(MatrixFileException.quote(text) + " is not a path: check it", e);
+        }
+        throw new MatrixFileException(MatrixFileException.quote(text)
+                + " is not a matrix file: it must be FILE.npy, FILE.safetensors:TENSOR or FILE.index.json:TENSOR");
+    }
+
+    /**
+     * Parses and reads.
+     *
+     * @throws MatrixFileException as {@link #parse} and {@link #read}
+     */
+    public static Tensor open(String text) throws MatrixFileException {
+        return parse(text).read();
+    }
+
+    /**
+     * The matrix, mapped where that is possible.
+     *
+     * @throws MatrixFileException if it cannot be read; if no tensor of a checkpoint is named, the message says which
+     *     there are
+     */
+    public Tensor read() throws MatrixFileException {
+        if (tensor.isPresent()) {
+            return SafetensorsFile.read(path, tensor.get());
+        }
+        if (path.toString().endsWith(NPY)) {
+            return NpyFile.read(path);
+        }
+        List<String> names = SafetensorsFile.names(path);
+        String first = names.stream().limit(SHOWN_NAMES).map(MatrixFileException::quote).collect(Collectors.joining(", "));
+        throw new MatrixFileException(
+                path,
+                "has " + names.size() + " tensors" + (names.isEmpty() ? "" : ", the first " + first) + ": name one as "
+                        + path + ":TENSOR");
+    }
+
+    /** The text that {@link #parse} reads. */
+    @Override
+    public String toString() {
+        return path + tensor.map(name -> ":" + name).orElse("");
+    }
+}

@@ -1,0 +1,92 @@
+package org.tp4j.tensor;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.channels.WritableByteChannel;
+import java.nio.file.Path;
+
+/** NumPy's {@code .npy} files, versions 1.0, 2.0 and 3.0. */
+public final class NpyFile {
+    private static final int BUFFER_BYTES = 1 << 20;
+
+    private NpyFile() {}
+
+    /**
+     * The array in {@code file}. Floating point of 2, 4 or 8 bytes keeps its dtype and bits: mapped, not read, if it is
+     * aligned, in C order and in native byte order, else copied. Integers and bools become f32 if that holds every one
+     * of them exactly, else f64. A mapped file must not become shorter while the matrix is used.
+     *
+     * @throws MatrixFileException if it is not such a file, or holds an integer that f64 does not hold
+     * @throws OutOfHostMemoryException if there is no memory for a copy
+     */
+    public static Tensor read(Path file) throws MatrixFileException {
+        try (InputFile input = InputFile.open(file)) {
+            NpyHeader header = NpyHeader.read(input);
+            return new Tensor(header.shape(), matrix(input, header));
+        } catch (IOException e) {
+            throw MatrixFileException.reading(file, e);
+        }
+    }
+
+    /**
+     * Writes version 1.0, little-endian, in C order: f64, f32 and f16 with the same bits, bf16 as {@code f4}, which holds
+     * it exactly. The file appears whole under its name or not at all, and replaces what was there.
+     *
+     * @throws MatrixFileException if it cannot be written; nothing is left behind then
+     */
+    public static void write(Path file, Tensor tensor) throws MatrixFileException {
+        WholeFile.write(file, channel -> write(channel, tensor));
+    }
+
+    private static HostMatrix matrix(InputFile file, NpyHeader header) throws IOException {
+        boolean rowMajor = !header.fortranOrder() || ColumnMajor.isRowMajorToo(header.shape());
+        if (rowMajor && header.type().isFloat()) {
+            NpyType type = header.type();
+            return StoredMatrix.floats(file, header.dataOffset(), type.dtype(), type.order(), header.shape());
+        }
+        return StoredMatrix.converted(file, header);
+    }
+
+    private static void write(WritableByteChannel channel, Tensor tensor) throws IOException {
+        HostMatrix matrix = tensor.matrix();
+        NpyType type = NpyType.of(matrix.dtype());
+        ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        buffer.put(NpyHeader.format(type, tensor.shape()));
+        long rows = matrix.columns() == 0 ? 0 : matrix.rows();
+        for (long row = 0; row < rows; row++) {
+            for (long column = 0; column < matrix.columns(); ) {
+                if (buffer.remaining() < type.bytes()) {
+                    drain(buffer, channel);
+                }
+                int length = (int) Math.min(buffer.remaining() / type.bytes(), matrix.columns() - column);
+                append(matrix, row, column, length, buffer);
+                column += length;
+            }
+        }
+        drain(buffer, channel);
+    }
+
+    private static void append(HostMatrix matrix, long row, long column, int length, ByteBuffer buffer) {
+        int bytes = matrix.dtype().bytes();
+        if (matrix.dtype() == DType.BF16) {
+            float[] values = new float[length];
+            matrix.read(row, column, values, 0, length);
+            FloatBuffer floats = buffer.asFloatBuffer();
+            floats.put(values);
+            bytes = Float.BYTES;
+        } else {
+            ElementBytes.copy(matrix.bytes(row, column, length), buffer.duplicate().order(buffer.order()), bytes);
+        }
+        buffer.position(buffer.position() + length * bytes);
+    }
+
+    private static void drain(ByteBuffer buffer, WritableByteChannel channel) throws IOException {
+        buffer.flip();
+        while (buffer.hasRemaining()) {
+            channel.write(buffer);
+        }
+        buffer.clear();
+    }
+}
