@@ -50,6 +50,14 @@ public abstract class DeviceMatrix {
         return columns;
     }
 
+    /** Elements from the start of one row to the start of the next, in memory. */
+    public abstract long rowStride();
+
+    /** Whether no memory lies between the rows. */
+    public final boolean isPacked() {
+        return rowStride() == columns || rows <= 1;
+    }
+
     /** Size of the elements, in bytes. */
     public final long byteSize() {
         return rows * columns * dtype.bytes();

@@ -423,7 +423,12 @@ public final class HostMatrix implements AutoCloseable {
         return "(" + rows + ", " + columns + ")";
     }
 
-    static long byteSize(DType dtype, long rows, long columns) {
+    /**
+     * Size of a packed matrix, in bytes.
+     *
+     * @throws IllegalArgumentException if a size is negative or the bytes overflow
+     */
+    public static long byteSize(DType dtype, long rows, long columns) {
         if (rows < 0 || columns < 0) {
             throw new IllegalArgumentException("a matrix cannot be " + shape(rows, columns));
         }

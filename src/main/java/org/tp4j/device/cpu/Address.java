@@ -1,0 +1,15 @@
+package org.tp4j.device.cpu;
+
+import org.bytedeco.javacpp.Pointer;
+
+/** A native address, for the C library's memory functions. */
+final class Address extends Pointer {
+    private Address(long address) {
+        this.address = address;
+    }
+
+    /** Sets {@code bytes} bytes from {@code address} on to {@code value}. */
+    static void fill(long address, int value, long bytes) {
+        memset(new Address(address), value, bytes);
+    }
+}

@@ -1,0 +1,148 @@
+package org.tp4j.device.cpu;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import org.tp4j.device.Addends;
+import org.tp4j.device.Arguments;
+import org.tp4j.device.Device;
+import org.tp4j.device.DeviceMatrix;
+import org.tp4j.device.Event;
+import org.tp4j.device.Nonlinearity;
+import org.tp4j.device.Scope;
+import org.tp4j.device.Stream;
+import org.tp4j.device.SumOrder;
+import org.tp4j.tensor.DType;
+import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.WeightLayout;
+
+/** Runs each operation at once, on the thread that enqueues it, so that there is never anything to wait for. */
+final class CpuStream implements Stream {
+    private final CpuDevice device;
+    private final BlockCache cache;
+    private final Lanes floats = new FloatLanes();
+    private final Lanes doubles = new DoubleLanes();
+    private final Elementwise elementwise = new Elementwise(floats, doubles);
+    private final Product product;
+    private boolean closed;
+
+    CpuStream(CpuDevice device, OpenBlas blas, BlockCache cache) {
+        this.device = device;
+        this.cache = cache;
+        this.product = new Product(blas, elementwise);
+    }
+
+    @Override
+    public Device device() {
+        return device;
+    }
+
+    @Override
+    public DeviceMatrix allocate(Scope scope, DType dtype, long rows, long columns) {
+        if (closed) {
+            throw new IllegalStateException(
+                    "a " + dtype + " matrix (" + rows + ", " + columns + ") was asked of a stream that was closed");
+        }
+        CpuBlock block = cache.take(this, HostMatrix.byteSize(dtype, rows, columns));
+        HostMatrix view = block.view(dtype, rows, columns);
+        cache.count(block);
+        return new CpuMatrix(scope, block, view);
+    }
+
+    @Override
+    public DeviceMatrix borrow(Scope scope, HostMatrix source) {
+        return new CpuMatrix(scope, CpuBlock.borrowed(source), source);
+    }
+
+    @Override
+    public void release(DeviceMatrix matrix) {
+        CpuMatrix.host(matrix);
+        CpuBlock block = (CpuBlock) matrix.block();
+        if (block.isOwned()) {
+            cache.giveBack(block);
+            if (closed) {
+                cache.close();
+            }
+        }
+    }
+
+    @Override
+    public void upload(HostMatrix source, DeviceMatrix destination) {
+        Arguments.forUpload(source, destination);
+        elementwise.convert(source, CpuMatrix.writable(destination));
+    }
+
+    @Override
+    public void download(DeviceMatrix source, HostMatrix destination, Duration limit) {
+        Objects.requireNonNull(limit, "limit");
+        Arguments.forDownload(source, destination);
+        Elementwise.copy(CpuMatrix.host(source), destination);
+    }
+
+    @Override
+    public void zero(DeviceMatrix destination) {
+        Elementwise.zero(CpuMatrix.writable(destination));
+    }
+
+    @Override
+    public void copy(DeviceMatrix source, DeviceMatrix destination) {
+        Arguments.forCopy(source, destination);
+        Elementwise.copy(CpuMatrix.host(source), CpuMatrix.writable(destination));
+    }
+
+    @Override
+    public void gemm(DeviceMatrix x, DeviceMatrix w, WeightLayout layout, DeviceMatrix y) {
+        Arguments.forGemm(x, w, layout, y);
+        product.run(CpuMatrix.host(x), CpuMatrix.host(w), layout, CpuMatrix.writable(y));
+    }
+
+    @Override
+    public void reduce(
+            List<DeviceMatrix> parts,
+            long from,
+            long to,
+            SumOrder order,
+            Addends addends,
+            List<DeviceMatrix> destinations) {
+        Arguments.forReduce(parts, from, to, addends, destinations);
+        Lanes lanes = parts.get(0).dtype() == DType.F64 ? doubles : floats;
+        new Reduction(lanes, order, parts, addends, destinations).run(from, to);
+    }
+
+    @Override
+    public void apply(Nonlinearity f, DeviceMatrix source, DeviceMatrix destination) {
+        Arguments.forApply(source, destination);
+        elementwise.apply(f, CpuMatrix.host(source), CpuMatrix.writable(destination));
+    }
+
+    @Override
+    public void applyGated(Nonlinearity f, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix destination) {
+        Arguments.forApply(gate, destination);
+        Arguments.forApply(up, destination);
+        elementwise.applyGated(f, CpuMatrix.host(gate), CpuMatrix.host(up), CpuMatrix.writable(destination));
+    }
+
+    @Override
+    public void record(Event event) {
+        CpuEvent.of(event).record();
+    }
+
+    @Override
+    public void await(Event event) {
+        CpuEvent.of(event).await();
+    }
+
+    @Override
+    public void synchronize(Duration limit) {
+        Objects.requireNonNull(limit, "limit");
+    }
+
+    @Override
+    public void close() {
+        if (!closed) {
+            closed = true;
+            product.close();
+            cache.close();
+        }
+    }
+}

@@ -1,0 +1,120 @@
+package org.tp4j.device.cpu;
+
+import java.util.Arrays;
+import org.tp4j.device.Nonlinearity;
+import org.tp4j.tensor.BFloat16;
+import org.tp4j.tensor.Float16;
+import org.tp4j.tensor.HostMatrix;
+
+/** Arithmetic in f64, on matrices of any dtype. */
+final class DoubleLanes implements Lanes {
+    private final float[] floats = new float[LENGTH];
+    private final short[] halves = new short[LENGTH];
+    private double[][] slots = {};
+
+    @Override
+    public void load(int slot, HostMatrix source, long row, long column, int length) {
+        double[] values = slot(slot);
+        int at = source.indexInSegment(row, column);
+        switch (source.dtype()) {
+            case F64 -> source.doubles(row).get(at, values, 0, length);
+            case F32 -> {
+                source.floats(row).get(at, floats, 0, length);
+                for (int i = 0; i < length; i++) {
+                    values[i] = floats[i];
+                }
+            }
+            case F16 -> {
+                source.halves(row).get(at, halves, 0, length);
+                for (int i = 0; i < length; i++) {
+                    values[i] = Float16.toFloat(halves[i]);
+                }
+            }
+            case BF16 -> {
+                source.halves(row).get(at, halves, 0, length);
+                for (int i = 0; i < length; i++) {
+                    values[i] = BFloat16.toFloat(halves[i]);
+                }
+            }
+        }
+    }
+
+    @Override
+    public void repeat(int slot, int period, int length) {
+        double[] values = slot(slot);
+        for (int done = period; done < length; done *= 2) {
+            System.arraycopy(values, 0, values, done, Math.min(done, length - done));
+        }
+    }
+
+    @Override
+    public void add(int slot, int other, int offset, int length) {
+        double[] sums = slots[slot];
+        double[] values = slots[other];
+        for (int i = 0; i < length; i++) {
+            sums[i] += values[offset + i];
+        }
+    }
+
+    @Override
+    public void apply(Nonlinearity f, int slot, int length) {
+        double[] values = slots[slot];
+        switch (f) {
+            case NONE -> {}
+            case RELU -> {
+                for (int i = 0; i < length; i++) {
+                    values[i] = Math.max(values[i], 0.0);
+                }
+            }
+            case GELU, GELU_TANH, SILU -> {
+                for (int i = 0; i < length; i++) {
+                    values[i] = f.apply(values[i]);
+                }
+            }
+        }
+    }
+
+    @Override
+    public void multiply(int slot, int other, int length) {
+        double[] products = slots[slot];
+        double[] values = slots[other];
+        for (int i = 0; i < length; i++) {
+            products[i] *= values[i];
+        }
+    }
+
+    @Override
+    public void store(int slot, HostMatrix destination, long row, long column, int length) {
+        double[] values = slots[slot];
+        int at = destination.indexInSegment(row, column);
+        switch (destination.dtype()) {
+            case F64 -> destination.doubles(row).put(at, values, 0, length);
+            case F32 -> {
+                for (int i = 0; i < length; i++) {
+                    floats[i] = (float) values[i];
+                }
+                destination.floats(row).put(at, floats, 0, length);
+            }
+            case F16 -> {
+                for (int i = 0; i < length; i++) {
+                    halves[i] = Float16.fromDouble(values[i]);
+                }
+                destination.halves(row).put(at, halves, 0, length);
+            }
+            case BF16 -> {
+                for (int i = 0; i < length; i++) {
+                    halves[i] = BFloat16.fromDouble(values[i]);
+                }
+                destination.halves(row).put(at, halves, 0, length);
+            }
+        }
+    }
+
+    private double[] slot(int slot) {
+        while (slots.length <= slot) {
+            slots = Arrays.copyOf(slots, slots.length + 1);
+            slots[slots.length - 1] = new double[CAPACITY];
+        }
+        return slots[slot];
+    }
+}

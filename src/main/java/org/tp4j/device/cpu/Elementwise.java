@@ -1,0 +1,97 @@
+package org.tp4j.device.cpu;
+
+import org.tp4j.device.Nonlinearity;
+import org.tp4j.tensor.DType;
+import org.tp4j.tensor.HostMatrix;
+
+/** Copies, conversions and functions of one element at a time. All matrices of a call have one shape. */
+final class Elementwise {
+    private static final int FIRST = 0;
+    private static final int SECOND = 1;
+
+    private final Lanes floats;
+    private final Lanes doubles;
+
+    Elementwise(Lanes floats, Lanes doubles) {
+        this.floats = floats;
+        this.doubles = doubles;
+    }
+
+    /** {@code destination = +0}. */
+    static void zero(HostMatrix destination) {
+        forEachRun(Integer.MAX_VALUE, destination, destination, destination, (row, column, length) ->
+                Address.fill(destination.address(row, column), 0, (long) length * destination.dtype().bytes()));
+    }
+
+    /** {@code destination = source}, of equal dtype: the same bits. */
+    static void copy(HostMatrix source, HostMatrix destination) {
+        forEachRun(Integer.MAX_VALUE, source, source, destination, (row, column, length) -> {
+            int from = source.indexInSegment(row, column);
+            int to = destination.indexInSegment(row, column);
+            switch (source.dtype()) {
+                case F64 -> destination.doubles(row).put(to, source.doubles(row), from, length);
+                case F32 -> destination.floats(row).put(to, source.floats(row), from, length);
+                case F16, BF16 -> destination.halves(row).put(to, source.halves(row), from, length);
+            }
+        });
+    }
+
+    /** {@code destination = source}, rounded once. */
+    void convert(HostMatrix source, HostMatrix destination) {
+        if (source.dtype() == destination.dtype()) {
+            copy(source, destination);
+        } else {
+            apply(Nonlinearity.NONE, source, destination);
+        }
+    }
+
+    /** {@code destination = f(source)}, rounded once. */
+    void apply(Nonlinearity f, HostMatrix source, HostMatrix destination) {
+        Lanes lanes = isExactInF32(f) && isNarrow(source) && isNarrow(destination) ? floats : doubles;
+        forEachRun(Lanes.LENGTH, source, source, destination, (row, column, length) -> {
+            lanes.load(FIRST, source, row, column, length);
+            lanes.apply(f, FIRST, length);
+            lanes.store(FIRST, destination, row, column, length);
+        });
+    }
+
+    /** {@code destination = f(gate) * up}, rounded once: the product is taken in f64. */
+    void applyGated(Nonlinearity f, HostMatrix gate, HostMatrix up, HostMatrix destination) {
+        forEachRun(Lanes.LENGTH, gate, up, destination, (row, column, length) -> {
+            doubles.load(FIRST, gate, row, column, length);
+            doubles.apply(f, FIRST, length);
+            doubles.load(SECOND, up, row, column, length);
+            doubles.multiply(FIRST, SECOND, length);
+            doubles.store(FIRST, destination, row, column, length);
+        });
+    }
+
+    private static boolean isExactInF32(Nonlinearity f) {
+        return f == Nonlinearity.NONE || f == Nonlinearity.RELU;
+    }
+
+    private static boolean isNarrow(HostMatrix matrix) {
+        return matrix.dtype() != DType.F64;
+    }
+
+    /** Elements that lie without a gap in every matrix of a call. */
+    @FunctionalInterface
+    private interface Run {
+        void on(long row, long column, int length);
+    }
+
+    private static void forEachRun(int longest, HostMatrix a, HostMatrix b, HostMatrix c, Run run) {
+        long columns = a.columns();
+        long count = a.rows() * columns;
+        for (long at = 0; at < count; ) {
+            long row = at / columns;
+            long column = at % columns;
+            int length = (int) Math.min(longest, count - at);
+            length = Runs.length(a, row, column, length);
+            length = Runs.length(b, row, column, length);
+            length = Runs.length(c, row, column, length);
+            run.on(row, column, length);
+            at += length;
+        }
+    }
+}

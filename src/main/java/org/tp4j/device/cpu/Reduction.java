@@ -1,0 +1,122 @@
+package org.tp4j.device.cpu;
+
+import java.util.List;
+import java.util.Optional;
+import org.tp4j.device.Addends;
+import org.tp4j.device.DeviceMatrix;
+import org.tp4j.device.SumOrder;
+import org.tp4j.tensor.HostMatrix;
+
+/**
+ * Sums of matrices, run by run: a run of every part is summed in the accumulator's dtype while it is in the first-level
+ * cache, then stored into every destination.
+ */
+final class Reduction {
+    private static final int BIAS = 0;
+    private static final int SUM = 1;
+
+    private final Lanes lanes;
+    private final SumOrder order;
+    private final List<DeviceMatrix> parts;
+    private final Optional<HostMatrix> bias;
+    private final Optional<HostMatrix> residual;
+    private final List<DeviceMatrix> destinations;
+    private final long columns;
+
+    /** Over arguments that were checked. */
+    Reduction(
+            Lanes lanes, SumOrder order, List<DeviceMatrix> parts, Addends addends, List<DeviceMatrix> destinations) {
+        this.lanes = lanes;
+        this.order = order;
+        this.parts = parts;
+        this.bias = addends.bias().map(CpuMatrix::host);
+        this.residual = addends.residual().map(CpuMatrix::host);
+        this.destinations = destinations;
+        this.columns = parts.get(0).columns();
+    }
+
+    /** Reduces the elements {@code [from, to)}. */
+    void run(long from, long to) {
+        if (from < to && hasTiledBias()) {
+            tileBias((int) Math.min(Lanes.LENGTH, to - from));
+        }
+        for (long at = from; at < to; ) {
+            long row = at / columns;
+            long column = at % columns;
+            int length = runLength(row, column, to - at);
+            sum(row, column, length);
+            if (bias.isPresent()) {
+                addBias(column, length);
+            }
+            if (residual.isPresent()) {
+                lanes.load(SUM + 1, residual.get(), row, column, length);
+                lanes.add(SUM, SUM + 1, 0, length);
+            }
+            for (int i = 0; i < destinations.size(); i++) {
+                lanes.store(SUM, CpuMatrix.host(destinations.get(i)), row, column, length);
+            }
+            at += length;
+        }
+    }
+
+    private int runLength(long row, long column, long wanted) {
+        int length = (int) Math.min(wanted, Lanes.LENGTH);
+        for (int i = 0; i < parts.size(); i++) {
+            length = Runs.length(CpuMatrix.host(parts.get(i)), row, column, length);
+        }
+        for (int i = 0; i < destinations.size(); i++) {
+            length = Runs.length(CpuMatrix.host(destinations.get(i)), row, column, length);
+        }
+        if (residual.isPresent()) {
+            length = Runs.length(residual.get(), row, column, length);
+        }
+        return bias.isEmpty() || hasTiledBias() ? length : (int) Math.min(length, columns - column);
+    }
+
+    private void sum(long row, long column, int length) {
+        if (order == SumOrder.TREE) {
+            sumTree(SUM, 0, parts.size(), row, column, length);
+            return;
+        }
+        load(SUM, 0, row, column, length);
+        for (int part = 1; part < parts.size(); part++) {
+            load(SUM + 1, part, row, column, length);
+            lanes.add(SUM, SUM + 1, 0, length);
+        }
+    }
+
+    /** Parts {@code [from, to)}: the left subtree is the largest full one that leaves something for the right. */
+    private void sumTree(int slot, int from, int to, long row, long column, int length) {
+        if (to - from == 1) {
+            load(slot, from, row, column, length);
+            return;
+        }
+        int middle = from + Integer.highestOneBit(to - from - 1);
+        sumTree(slot, from, middle, row, column, length);
+        sumTree(slot + 1, middle, to, row, column, length);
+        lanes.add(slot, slot + 1, 0, length);
+    }
+
+    private void load(int slot, int part, long row, long column, int length) {
+        lanes.load(slot, CpuMatrix.host(parts.get(part)), row, column, length);
+    }
+
+    /** Whether a run may span rows: then the bias is laid out so often that a run starts at any of its columns. */
+    private boolean hasTiledBias() {
+        return bias.isPresent() && columns <= Lanes.LENGTH;
+    }
+
+    private void tileBias(int longestRun) {
+        lanes.load(BIAS, bias.orElseThrow(), 0, 0, (int) columns);
+        lanes.repeat(BIAS, (int) columns, (int) Math.min(Lanes.CAPACITY, columns + longestRun));
+    }
+
+    private void addBias(long column, int length) {
+        if (hasTiledBias()) {
+            lanes.add(SUM, BIAS, (int) column, length);
+        } else {
+            lanes.load(BIAS, bias.orElseThrow(), 0, column, length);
+            lanes.add(SUM, BIAS, 0, length);
+        }
+    }
+}

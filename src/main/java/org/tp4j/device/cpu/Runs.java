@@ -1,0 +1,29 @@
+package org.tp4j.device.cpu;
+
+import java.nio.Buffer;
+import org.tp4j.tensor.HostMatrix;
+
+/** How far elements that follow each other in a matrix, row by row, follow each other in its memory too. */
+final class Runs {
+    private Runs() {}
+
+    /** Whether no memory lies between the rows. */
+    static boolean isPacked(HostMatrix matrix) {
+        return matrix.rowStride() == matrix.columns() || matrix.rows() <= 1;
+    }
+
+    /** How many elements from {@code (row, column)} on lie in one buffer without a gap; at most {@code wanted}. */
+    static int length(HostMatrix matrix, long row, long column, int wanted) {
+        int left = buffer(matrix, row).capacity() - matrix.indexInSegment(row, column);
+        long reach = isPacked(matrix) ? left : matrix.columns() - column;
+        return (int) Math.min(wanted, reach);
+    }
+
+    private static Buffer buffer(HostMatrix matrix, long row) {
+        return switch (matrix.dtype()) {
+            case F64 -> matrix.doubles(row);
+            case F32 -> matrix.floats(row);
+            case F16, BF16 -> matrix.halves(row);
+        };
+    }
+}
