@@ -51,6 +51,7 @@ public final class CpuBackend implements Backend {
             first = first.getCause();
         }
         String message = Objects.requireNonNullElse(first.getMessage(), "no message");
-        return first.getClass().getSimpleName() + ": " + message.lines().findFirst().orElse("");
+        return first.getClass().getSimpleName() + ": "
+                + message.lines().findFirst().orElse("");
     }
 }

@@ -19,8 +19,15 @@ final class Elementwise {
 
     /** {@code destination = +0}. */
     static void zero(HostMatrix destination) {
-        forEachRun(Integer.MAX_VALUE, destination, destination, destination, (row, column, length) ->
-                Address.fill(destination.address(row, column), 0, (long) length * destination.dtype().bytes()));
+        forEachRun(
+                Integer.MAX_VALUE,
+                destination,
+                destination,
+                destination,
+                (row, column, length) -> Address.fill(
+                        destination.address(row, column),
+                        0,
+                        (long) length * destination.dtype().bytes()));
     }
 
     /** {@code destination = source}, of equal dtype: the same bits. */

@@ -19,11 +19,48 @@ import org.tp4j.tensor.WeightLayout;
 final class OpenBlas {
     /** The tables of kernels that OpenBLAS may choose from at load time, by their symbols' suffixes. */
     private static final List<String> KERNEL_SETS = List.of(
-            "SAPPHIRERAPIDS", "COOPERLAKE", "SKYLAKEX", "ZEN", "HASWELL", "EXCAVATOR", "STEAMROLLER", "PILEDRIVER",
-            "BULLDOZER", "BARCELONA", "SANDYBRIDGE", "NEHALEM", "PENRYN", "DUNNINGTON", "CORE2", "PRESCOTT", "ATOM",
-            "BOBCAT", "NANO", "OPTERON", "OPTERON_SSE3", "ARMV9SME", "ARMV8SVE", "NEOVERSEV1", "NEOVERSEN2",
-            "NEOVERSEN1", "A64FX", "THUNDERX3T110", "THUNDERX2T99", "THUNDERX", "TSV110", "EMAG8180", "FALKOR",
-            "VORTEXM4", "VORTEX", "CORTEXA76", "CORTEXA73", "CORTEXA72", "CORTEXA57", "CORTEXA55", "CORTEXA53", "ARMV8");
+            "SAPPHIRERAPIDS",
+            "COOPERLAKE",
+            "SKYLAKEX",
+            "ZEN",
+            "HASWELL",
+            "EXCAVATOR",
+            "STEAMROLLER",
+            "PILEDRIVER",
+            "BULLDOZER",
+            "BARCELONA",
+            "SANDYBRIDGE",
+            "NEHALEM",
+            "PENRYN",
+            "DUNNINGTON",
+            "CORE2",
+            "PRESCOTT",
+            "ATOM",
+            "BOBCAT",
+            "NANO",
+            "OPTERON",
+            "OPTERON_SSE3",
+            "ARMV9SME",
+            "ARMV8SVE",
+            "NEOVERSEV1",
+            "NEOVERSEN2",
+            "NEOVERSEN1",
+            "A64FX",
+            "THUNDERX3T110",
+            "THUNDERX2T99",
+            "THUNDERX",
+            "TSV110",
+            "EMAG8180",
+            "FALKOR",
+            "VORTEXM4",
+            "VORTEX",
+            "CORTEXA76",
+            "CORTEXA73",
+            "CORTEXA72",
+            "CORTEXA57",
+            "CORTEXA55",
+            "CORTEXA53",
+            "ARMV8");
 
     /**
      * OpenBLAS ends the process when more threads are inside it than it has working memory for, which is 64 in this
@@ -54,7 +91,8 @@ final class OpenBlas {
 
     /** Version and kernels in use, e.g. {@code OpenBLAS 0.3.31 SKYLAKEX}. */
     String name() {
-        return openblas_nolapack.OPENBLAS_VERSION.strip() + kernelSet().map(set -> " " + set).orElse("");
+        return openblas_nolapack.OPENBLAS_VERSION.strip()
+                + kernelSet().map(set -> " " + set).orElse("");
     }
 
     /** {@code y = x W^T + beta y} or {@code y = x W + beta y}; every size at least 1. */
@@ -77,12 +115,34 @@ final class OpenBlas {
         Floats c = new Floats(y.address());
         if (x.rows() == 1) {
             openblas_nolapack.cblas_sgemv(
-                    openblas_nolapack.CblasRowMajor, matrixTimesX(layout), w.rows(), w.columns(), 1, b, w.stride(), a,
-                    1, beta, c, 1);
+                    openblas_nolapack.CblasRowMajor,
+                    matrixTimesX(layout),
+                    w.rows(),
+                    w.columns(),
+                    1,
+                    b,
+                    w.stride(),
+                    a,
+                    1,
+                    beta,
+                    c,
+                    1);
         } else {
             openblas_nolapack.cblas_sgemm(
-                    openblas_nolapack.CblasRowMajor, openblas_nolapack.CblasNoTrans, xTimesMatrix(layout), x.rows(),
-                    y.columns(), x.columns(), 1, a, x.stride(), b, w.stride(), beta, c, y.stride());
+                    openblas_nolapack.CblasRowMajor,
+                    openblas_nolapack.CblasNoTrans,
+                    xTimesMatrix(layout),
+                    x.rows(),
+                    y.columns(),
+                    x.columns(),
+                    1,
+                    a,
+                    x.stride(),
+                    b,
+                    w.stride(),
+                    beta,
+                    c,
+                    y.stride());
         }
     }
 
@@ -92,12 +152,34 @@ final class OpenBlas {
         Doubles c = new Doubles(y.address());
         if (x.rows() == 1) {
             openblas_nolapack.cblas_dgemv(
-                    openblas_nolapack.CblasRowMajor, matrixTimesX(layout), w.rows(), w.columns(), 1, b, w.stride(), a,
-                    1, beta, c, 1);
+                    openblas_nolapack.CblasRowMajor,
+                    matrixTimesX(layout),
+                    w.rows(),
+                    w.columns(),
+                    1,
+                    b,
+                    w.stride(),
+                    a,
+                    1,
+                    beta,
+                    c,
+                    1);
         } else {
             openblas_nolapack.cblas_dgemm(
-                    openblas_nolapack.CblasRowMajor, openblas_nolapack.CblasNoTrans, xTimesMatrix(layout), x.rows(),
-                    y.columns(), x.columns(), 1, a, x.stride(), b, w.stride(), beta, c, y.stride());
+                    openblas_nolapack.CblasRowMajor,
+                    openblas_nolapack.CblasNoTrans,
+                    xTimesMatrix(layout),
+                    x.rows(),
+                    y.columns(),
+                    x.columns(),
+                    1,
+                    a,
+                    x.stride(),
+                    b,
+                    w.stride(),
+                    beta,
+                    c,
+                    y.stride());
         }
     }
 

@@ -24,8 +24,7 @@ final class Reduction {
     private final long columns;
 
     /** Over arguments that were checked. */
-    Reduction(
-            Lanes lanes, SumOrder order, List<DeviceMatrix> parts, Addends addends, List<DeviceMatrix> destinations) {
+    Reduction(Lanes lanes, SumOrder order, List<DeviceMatrix> parts, Addends addends, List<DeviceMatrix> destinations) {
         this.lanes = lanes;
         this.order = order;
         this.parts = parts;
