@@ -399,6 +399,15 @@ public final class HostMatrix implements AutoCloseable {
         return values;
     }
 
+    /** The elements in row-major order in a buffer of their own, each rounded to f32 if this matrix is f64. */
+    public FloatBuffer toFloatBuffer() {
+        float[] values = new float[Math.toIntExact(Math.multiplyExact(rows, columns))];
+        for (int row = 0; row < rows; row++) {
+            read(row, 0, values, (int) (row * columns), (int) columns);
+        }
+        return FloatBuffer.wrap(values);
+    }
+
     /** The elements as Java arrays, exactly. */
     public double[][] toDoubles() {
         double[][] values = new double[Math.toIntExact(rows)][Math.toIntExact(columns)];

@@ -1,0 +1,383 @@
+package org.tp4j.comm;
+
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import org.tp4j.device.Addends;
+import org.tp4j.device.AllReduceAlgorithm;
+import org.tp4j.device.DeviceMatrix;
+import org.tp4j.device.ReadGuard;
+import org.tp4j.device.Stream;
+import org.tp4j.device.SumOrder;
+import org.tp4j.placement.FeatureSharded;
+import org.tp4j.placement.Group;
+import org.tp4j.placement.Member;
+import org.tp4j.placement.Partial;
+import org.tp4j.placement.Placement;
+import org.tp4j.placement.Replicated;
+import org.tp4j.placement.ShardPlan;
+import org.tp4j.placement.TokenSharded;
+import org.tp4j.tensor.DType;
+
+/**
+ * One rank's side of the collectives of a group: the mappings between placements. Every rank of the group must call the
+ * same collectives in the same order, with the same shapes; one that does not fails the run, with both sides named. Used
+ * on the rank's thread, during one run. Results belong to the innermost scope.
+ */
+public final class Communicator {
+    private final RankThread thread;
+    private final Meeting meeting;
+    private final Member member;
+    private final boolean tpInvariant;
+    private final Optional<Ledger.Page> page;
+    private final int me;
+    private final DeviceMatrix[] sources;
+    private final DeviceMatrix[] results;
+    private long sequence;
+
+    Communicator(RankThread thread, Meeting meeting, Member member, boolean tpInvariant) {
+        this.thread = thread;
+        this.meeting = meeting;
+        this.member = member;
+        this.tpInvariant = tpInvariant;
+        this.me = member.index();
+        this.sources = new DeviceMatrix[size()];
+        this.results = new DeviceMatrix[size()];
+        this.page = me == 0 ? Optional.of(new Ledger.Page()) : Optional.empty();
+        page.ifPresent(meeting.run()::add);
+        meeting.join(me, thread::event);
+    }
+
+    /** The ranks that meet here. */
+    public Group group() {
+        return member.group();
+    }
+
+    /** This rank's place among them. */
+    public Member member() {
+        return member;
+    }
+
+    /** This rank's number among them, from 0. */
+    public int rank() {
+        return me;
+    }
+
+    /** How many they are. */
+    public int size() {
+        return member.group().size();
+    }
+
+    /** How layers of this world cut a dimension over this group: evenly, or canonically in TP-invariant mode. */
+    public ShardPlan plan(long dimension) {
+        return tpInvariant ? ShardPlan.canonical(group(), dimension) : ShardPlan.even(group(), dimension);
+    }
+
+    /** {@code y = sum of the partials}, on every rank. */
+    public Replicated allReduce(Partial partial) {
+        return allReduce(partial, Epilogue.none());
+    }
+
+    /** {@code y = sum of the partials + bias + residual}, on every rank, rounded once. */
+    public Replicated allReduce(Partial partial, Epilogue<Replicated> epilogue) {
+        DeviceMatrix part = checked(partial, partial.matrix());
+        epilogue.check(partial.tokens(), partial);
+        Addends addends = epilogue.addends();
+        SumOrder order = partial.plan().order();
+        long count = Math.multiplyExact(part.rows(), part.columns());
+        AllReduceAlgorithm algorithm = thread.device().allReduceAlgorithm(part.byteSize(), size());
+        DeviceMatrix result = allocate(partial.dtype(), partial.tokens(), partial.features());
+        Call call = call(Operation.ALL_REDUCE, Optional.of(algorithm), partial, partial.plan(), epilogue.suffix());
+        switch (algorithm) {
+            case ONE_SHOT ->
+                perform(
+                        call,
+                        List.of(part),
+                        Optional.empty(),
+                        () -> stream().reduce(peerSources(), 0, count, order, addends, List.of(result)));
+            case TWO_SHOT ->
+                perform(
+                        call,
+                        List.of(part),
+                        Optional.of(result),
+                        () -> stream()
+                                .reduce(
+                                        peerSources(),
+                                        sliceStart(count, me),
+                                        sliceStart(count, me + 1),
+                                        order,
+                                        addends,
+                                        peerResults()));
+        }
+        long receivers = algorithm == AllReduceAlgorithm.ONE_SHOT ? size() : 2;
+        record(call, part.dtype(), receivers * (size() - 1) * part.byteSize());
+        return new Replicated(member, result);
+    }
+
+    /** {@code y = sum of the partials}, each rank getting its slice of the tokens. */
+    public TokenSharded reduceScatter(Partial partial) {
+        return reduceScatter(partial, Epilogue.none());
+    }
+
+    /** {@code y = sum of the partials + bias + residual}, rounded once, each rank getting its slice of the tokens. */
+    public TokenSharded reduceScatter(Partial partial, Epilogue<TokenSharded> epilogue) {
+        DeviceMatrix part = checked(partial, partial.matrix());
+        epilogue.check(partial.tokens(), partial);
+        Addends addends = epilogue.addends();
+        ShardPlan tokens = tokenPlan(partial.tokens());
+        DeviceMatrix result = allocate(partial.dtype(), tokens.size(me), partial.features());
+        Call call = call(Operation.REDUCE_SCATTER, Optional.empty(), partial, partial.plan(), epilogue.suffix());
+        perform(call, List.of(part), Optional.empty(), () -> {
+            peerSources();
+            for (int peer = 0; peer < size(); peer++) {
+                sources[peer] = sources[peer].rows(tokens.start(me), tokens.end(me));
+            }
+            long count = Math.multiplyExact(result.rows(), result.columns());
+            stream().reduce(Arrays.asList(sources), 0, count, partial.plan().order(), addends, List.of(result));
+        });
+        record(call, part.dtype(), (size() - 1) * part.byteSize());
+        return new TokenSharded(member, tokens, result);
+    }
+
+    /** The slices of all ranks side by side, on every rank. */
+    public Replicated allGather(FeatureSharded slice) {
+        for (DeviceMatrix block : slice.blocks()) {
+            checked(slice, block);
+        }
+        ShardPlan plan = slice.plan();
+        DeviceMatrix result = allocate(slice.dtype(), slice.tokens(), plan.dimension());
+        Call call = call(Operation.ALL_GATHER, Optional.empty(), slice, plan, "");
+        perform(call, slice.blocks(), Optional.empty(), () -> {
+            for (int peer = 0; peer < size(); peer++) {
+                List<DeviceMatrix> blocks = peerPost(peer).sources;
+                int first = plan.firstBlock(peer);
+                for (int i = 0; i < blocks.size(); i++) {
+                    long start = plan.blockStart(first + i);
+                    long width = plan.blockSize(first + i);
+                    stream().copy(blocks.get(i).columns(0, width), result.columns(start, start + width));
+                }
+            }
+        });
+        record(call, slice.dtype(), (size() - 1) * result.byteSize());
+        return new Replicated(member, result);
+    }
+
+    /** The slices of all ranks one below the other, on every rank. */
+    public Replicated allGather(TokenSharded slice) {
+        DeviceMatrix mine = checked(slice, slice.matrix());
+        ShardPlan plan = slice.plan();
+        DeviceMatrix result = allocate(slice.dtype(), plan.dimension(), slice.features());
+        Call call = call(Operation.ALL_GATHER, Optional.empty(), slice, plan, "");
+        perform(call, List.of(mine), Optional.empty(), () -> {
+            for (int peer = 0; peer < size(); peer++) {
+                stream().copy(peerPost(peer).sources.get(0), result.rows(plan.start(peer), plan.end(peer)));
+            }
+        });
+        record(call, slice.dtype(), (size() - 1) * result.byteSize());
+        return new Replicated(member, result);
+    }
+
+    /**
+     * The root's matrix, on every rank.
+     *
+     * @param matrix the root's is copied; those of the others only tell its shape and dtype, which all must agree on
+     * @param root a rank of this group
+     */
+    public Replicated broadcast(DeviceMatrix matrix, int root) {
+        if (root < 0 || root >= size()) {
+            throw new IllegalArgumentException("root is " + root + " in a group of " + size() + " ranks");
+        }
+        DType dtype = matrix.checked().dtype();
+        DeviceMatrix result = allocate(dtype, matrix.rows(), matrix.columns());
+        Call call = new Call(
+                Operation.BROADCAST,
+                Optional.empty(),
+                dtype,
+                matrix.rows(),
+                matrix.columns(),
+                Optional.empty(),
+                root,
+                "");
+        perform(
+                call,
+                List.of(matrix),
+                Optional.empty(),
+                () -> stream().copy(peerPost(root).sources.get(0), result));
+        record(call, dtype, (size() - 1) * result.byteSize());
+        return new Replicated(member, result);
+    }
+
+    /** Returns when every rank of the group has come here. */
+    public void barrier() {
+        perform(Call.of(Operation.BARRIER), List.of(), Optional.empty(), () -> {});
+    }
+
+    /** A communicator of the ranks that give the same color, in their order in this group. */
+    public Communicator split(int color) {
+        return split(color, 0);
+    }
+
+    /**
+     * A communicator of the ranks that give the same color, as {@code MPI_Comm_split} makes it: in the order of their
+     * keys, and of their ranks here where keys are equal.
+     */
+    public Communicator split(int color, int key) {
+        checkUsable();
+        Post mine = nextPost();
+        mine.color = color;
+        mine.key = key;
+        List<Integer> members = new ArrayList<>();
+        perform(Call.of(Operation.SPLIT), List.of(), Optional.empty(), () -> {
+            for (int peer = 0; peer < size(); peer++) {
+                if (peerPost(peer).color == color) {
+                    members.add(peer);
+                }
+            }
+            members.sort((left, right) -> Integer.compare(peerPost(left).key, peerPost(right).key));
+        });
+        List<Integer> worldRanks = members.stream().map(group()::worldRank).toList();
+        Meeting smaller =
+                meeting.split(sequence, color, Group.of("split " + color + " of " + group().name(), worldRanks));
+        Member place = new Member(smaller.group(), members.indexOf(me));
+        return new Communicator(thread, smaller, place, tpInvariant);
+    }
+
+    private Stream stream() {
+        return thread.stream();
+    }
+
+    private DeviceMatrix allocate(DType dtype, long rows, long columns) {
+        return thread.scopes().current().allocate(dtype, rows, columns);
+    }
+
+    private Post nextPost() {
+        return meeting.post(me, sequence + 1);
+    }
+
+    private Post peerPost(int peer) {
+        return meeting.post(peer, sequence);
+    }
+
+    private ShardPlan tokenPlan(long tokens) {
+        return ShardPlan.even(group(), tokens);
+    }
+
+    /**
+     * One collective: lays this rank's matrices open, waits until all ranks have done so, queues behind what made theirs,
+     * and does this rank's share. A failure fails the run at once, so that nobody can go on with half a result.
+     *
+     * @param given what peers read
+     * @param result what peers write, if they do: then this queues behind their writes too
+     */
+    private void perform(Call call, List<DeviceMatrix> given, Optional<DeviceMatrix> result, Runnable share) {
+        checkUsable();
+        try {
+            meet(call, given, result);
+            share.run();
+            stream().record(peerPost(me).done);
+            meeting.finish(me, sequence);
+            if (result.isPresent()) {
+                awaitPeersWrites();
+            }
+        } catch (RuntimeException | Error e) {
+            meeting.run().fail(new RankException(thread.rank(), thread.whereabouts(), e));
+            throw e;
+        }
+    }
+
+    private void meet(Call call, List<DeviceMatrix> given, Optional<DeviceMatrix> result) {
+        Post mine = nextPost();
+        mine.call = call;
+        mine.sources = given;
+        mine.result = result;
+        stream().record(mine.ready);
+        sequence++;
+        thread.enter(meeting, me);
+        if (size() > 1) {
+            ReadGuard peers = meeting.peersOf(me, sequence);
+            given.forEach(matrix -> matrix.block().guardBy(peers));
+            result.ifPresent(matrix -> matrix.block().guardBy(peers));
+        }
+        meeting.arrive(me, sequence);
+        meeting.awaitArrivals(me, sequence);
+        for (int peer = 0; peer < size(); peer++) {
+            if (peer != me) {
+                stream().await(peerPost(peer).ready);
+            }
+        }
+    }
+
+    private void awaitPeersWrites() {
+        meeting.awaitFinished(me, sequence);
+        for (int peer = 0; peer < size(); peer++) {
+            if (peer != me) {
+                stream().await(peerPost(peer).done);
+            }
+        }
+    }
+
+    private List<DeviceMatrix> peerSources() {
+        for (int peer = 0; peer < size(); peer++) {
+            sources[peer] = peerPost(peer).sources.get(0);
+        }
+        return Arrays.asList(sources);
+    }
+
+    private List<DeviceMatrix> peerResults() {
+        for (int peer = 0; peer < size(); peer++) {
+            results[peer] = peerPost(peer).result.orElseThrow();
+        }
+        return Arrays.asList(results);
+    }
+
+    /** Where a rank's slice of {@code count} elements begins, at a multiple of 64 so that its accesses are aligned. */
+    private long sliceStart(long count, int rank) {
+        long lines = -Math.floorDiv(-count, 64);
+        return Math.min(count, 64 * ShardPlan.even(group(), lines).start(rank));
+    }
+
+    private Call call(
+            Operation operation,
+            Optional<AllReduceAlgorithm> algorithm,
+            Placement value,
+            ShardPlan plan,
+            String addends) {
+        return new Call(
+                operation, algorithm, value.dtype(), value.tokens(), value.features(), Optional.of(plan), 0, addends);
+    }
+
+    private void record(Call call, DType moved, long bytes) {
+        if (page.isPresent()) {
+            page.get()
+                    .add(new Collective(
+                            call.operation(),
+                            call.algorithm(),
+                            group().name(),
+                            size(),
+                            moved,
+                            call.tokens(),
+                            call.features(),
+                            bytes));
+        }
+    }
+
+    private DeviceMatrix checked(Placement value, DeviceMatrix matrix) {
+        if (!value.member().equals(member)) {
+            throw new IllegalArgumentException("an activation of " + value.member()
+                    + " cannot be given to a collective of " + member + ": both must be of one group");
+        }
+        return matrix.checked();
+    }
+
+    private void checkUsable() {
+        if (!thread.isCurrent()) {
+            throw new IllegalStateException("the communicator of " + member + " was used on thread "
+                    + Thread.currentThread().getName() + ": only tp4j-rank-" + thread.rank() + " may");
+        }
+        if (meeting.run().isOver()) {
+            throw new IllegalStateException(
+                    "the communicator of " + member + " was used after its run: take a new one from Rank.comm()");
+        }
+    }
+}

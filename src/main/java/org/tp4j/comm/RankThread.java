@@ -1,0 +1,158 @@
+package org.tp4j.comm;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import org.tp4j.device.Device;
+import org.tp4j.device.Event;
+import org.tp4j.device.ScopeStack;
+import org.tp4j.device.Stream;
+
+/** The one thread that enqueues on a rank's stream, with what lives as long as the world: stream, scopes, events. */
+final class RankThread {
+    private static final System.Logger LOG = System.getLogger(RankThread.class.getName());
+
+    private final int rank;
+    private final Device device;
+    private final BlockingQueue<Runnable> tasks = new LinkedBlockingQueue<>();
+    private final Thread thread;
+    private final List<Event> events = new ArrayList<>();
+    private int eventsInUse;
+    private volatile Optional<Stream> stream = Optional.empty();
+    private volatile Optional<ScopeStack> scopes = Optional.empty();
+    private volatile Optional<Seat> seat = Optional.empty();
+    private volatile boolean stopping;
+    private volatile boolean abandoned;
+
+    /** A rank's place in the group that it used last. */
+    private record Seat(Meeting meeting, int member) {}
+
+    RankThread(int rank, Device device) {
+        this.rank = rank;
+        this.device = device;
+        this.thread = new Thread(this::work, "tp4j-rank-" + rank);
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    int rank() {
+        return rank;
+    }
+
+    Device device() {
+        return device;
+    }
+
+    boolean isCurrent() {
+        return Thread.currentThread() == thread;
+    }
+
+    boolean isAbandoned() {
+        return abandoned;
+    }
+
+    /** Opens the stream; on the rank's thread. */
+    void openStream() {
+        Stream opened = device.openStream();
+        stream = Optional.of(opened);
+        scopes = Optional.of(new ScopeStack(opened));
+    }
+
+    /** Frees the stream and events; on the rank's thread. */
+    void closeStream() {
+        for (Event event : events) {
+            event.close();
+        }
+        events.clear();
+        stream.ifPresent(Stream::close);
+        stream = Optional.empty();
+    }
+
+    ScopeStack scopes() {
+        return scopes.orElseThrow();
+    }
+
+    Stream stream() {
+        return stream.orElseThrow();
+    }
+
+    void submit(Runnable task) {
+        tasks.add(task);
+    }
+
+    void interrupt() {
+        thread.interrupt();
+    }
+
+    /** Gives the thread up: it may never return, and whatever it does next is refused. Its memory stays as it is. */
+    void abandon() {
+        abandoned = true;
+        stopping = true;
+        scopes.ifPresent(ScopeStack::abandon);
+    }
+
+    /** Lets the thread end when it has done what was submitted. */
+    void stop() {
+        stopping = true;
+        tasks.add(() -> {}); // wakes the thread, which then sees that it is to stop
+    }
+
+    void awaitEnd(long millis) throws InterruptedException {
+        thread.join(millis);
+    }
+
+    /** Makes the events of earlier runs free for use again; only between runs. */
+    void recycleEvents() {
+        eventsInUse = 0;
+    }
+
+    /** An event for this run; on the rank's thread. */
+    Event event() {
+        if (eventsInUse == events.size()) {
+            events.add(device.createEvent());
+        }
+        return events.get(eventsInUse++);
+    }
+
+    void enter(Meeting meeting, int member) {
+        Optional<Seat> last = seat;
+        if (last.isEmpty() || last.get().meeting() != meeting) {
+            seat = Optional.of(new Seat(meeting, member));
+        }
+    }
+
+    void leave() {
+        seat = Optional.empty();
+    }
+
+    Whereabouts whereabouts() {
+        return seat.map(place -> place.meeting().whereabouts(place.member()))
+                .orElse(new Whereabouts(Operation.BARRIER, 0, "world", false));
+    }
+
+    String describe() {
+        return "rank " + rank + " (" + whereabouts() + line() + ")";
+    }
+
+    private String line() {
+        for (StackTraceElement frame : thread.getStackTrace()) {
+            String type = frame.getClassName();
+            if (!type.startsWith("java.") && !type.startsWith("jdk.") && !type.startsWith("sun.")) {
+                return type.startsWith("org.tp4j.comm.") ? "" : ", now at " + frame;
+            }
+        }
+        return "";
+    }
+
+    private void work() {
+        while (!stopping || !tasks.isEmpty()) {
+            try {
+                tasks.take().run();
+            } catch (InterruptedException e) {
+                LOG.log(System.Logger.Level.DEBUG, "rank {0} was interrupted late, for a run that is over", rank);
+            }
+        }
+    }
+}

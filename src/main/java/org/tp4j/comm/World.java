@@ -1,0 +1,470 @@
+package org.tp4j.comm;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import org.tp4j.device.Backends;
+import org.tp4j.device.Device;
+import org.tp4j.device.DeviceKind;
+import org.tp4j.device.Scope;
+import org.tp4j.placement.Group;
+import org.tp4j.placement.Member;
+import org.tp4j.placement.Replicated;
+import org.tp4j.placement.ShardPlan;
+import org.tp4j.tensor.HostMatrix;
+
+/**
+ * N ranks, each with a thread and a stream of its own; rank r is bound to device {@code r mod G} of G devices.
+ *
+ * <p>{@link #load} makes what lives long, {@link #run} does one piece of work on every rank and gives its result. If a
+ * rank throws, all others are released and the run throws one {@link RankException}; the world then works on, unless a
+ * rank did not come back: that rank is abandoned, its memory stays as it is, and the world refuses further runs.
+ * Interrupting the caller cancels the run. One run at a time; further callers wait.
+ */
+public final class World implements AutoCloseable {
+    /** The most ranks a world can have; each has a thread. */
+    public static final int MAX_RANKS = 4096;
+
+    /** How long a rank waits for another one, unless told otherwise. */
+    public static final Duration DEFAULT_LIMIT = Duration.ofSeconds(60);
+
+    /** From a failure until ranks that have not returned by themselves are interrupted. */
+    private static final Duration PATIENCE = Duration.ofMillis(100);
+
+    /** From a failure until ranks that have not returned are abandoned. */
+    private static final Duration GRACE = Duration.ofMillis(900);
+
+    private static final System.Logger LOG = System.getLogger(World.class.getName());
+
+    private final Group group;
+    private final List<RankThread> threads;
+    private final Duration limit;
+    private final boolean tpInvariant;
+    private final ReentrantLock running = new ReentrantLock();
+    private volatile Ledger ledger = Ledger.empty();
+    private volatile boolean closed;
+
+    private World(List<Device> devices, int ranks, Duration limit, boolean tpInvariant) {
+        this.group = Group.world(ranks);
+        this.limit = limit;
+        this.tpInvariant = tpInvariant;
+        List<RankThread> started = new ArrayList<>(ranks);
+        for (int rank = 0; rank < ranks; rank++) {
+            started.add(new RankThread(rank, devices.get(rank % devices.size())));
+        }
+        this.threads = List.copyOf(started);
+    }
+
+    /**
+     * A world of {@code ranks} ranks on devices of a kind.
+     *
+     * @throws IllegalArgumentException if there are fewer than 1 or more than {@value #MAX_RANKS} ranks
+     * @throws org.tp4j.device.NoDeviceException if no device of the kind works
+     */
+    public static World open(DeviceKind kind, int ranks) {
+        return builder(kind, ranks).open();
+    }
+
+    /** A world with other than the usual settings. */
+    public static Builder builder(DeviceKind kind, int ranks) {
+        return new Builder(kind, ranks);
+    }
+
+    /** Settings of a world. */
+    public static final class Builder {
+        private final int ranks;
+        private final DeviceKind kind;
+        private Optional<List<Device>> devices = Optional.empty();
+        private Duration limit = DEFAULT_LIMIT;
+        private boolean tpInvariant;
+
+        private Builder(DeviceKind kind, int ranks) {
+            this.kind = Objects.requireNonNull(kind, "kind");
+            this.ranks = ranks;
+            if (ranks < 1 || ranks > MAX_RANKS) {
+                throw new IllegalArgumentException("ranks is " + ranks + ": a world has 1 to " + MAX_RANKS + " ranks");
+            }
+        }
+
+        /** The devices to bind the ranks to, in turn, instead of all of the kind. */
+        public Builder devices(List<Device> choice) {
+            if (choice.isEmpty()) {
+                throw new IllegalArgumentException("the list of devices is empty: a world needs at least one");
+            }
+            devices = Optional.of(List.copyOf(choice));
+            return this;
+        }
+
+        /** How long a rank waits for another one, or for its device, before the run fails; {@link #DEFAULT_LIMIT}. */
+        public Builder limit(Duration duration) {
+            if (duration.isNegative() || duration.isZero()) {
+                throw new IllegalArgumentException("the limit is " + duration + ": it must be positive");
+            }
+            limit = duration;
+            return this;
+        }
+
+        /**
+         * Whether layers cut their dimensions into the same blocks at every world size, so that results have the same bits
+         * at 1, 2, 4 and 8 ranks.
+         */
+        public Builder tpInvariant(boolean choice) {
+            tpInvariant = choice;
+            return this;
+        }
+
+        /** Opens the world. */
+        public World open() {
+            if (tpInvariant) {
+                ShardPlan.canonical(Group.world(ranks), 0); // refuses other numbers of ranks
+            }
+            World world = new World(devices.orElseGet(() -> Backends.open(kind)), ranks, limit, tpInvariant);
+            try {
+                world.onEveryThread(RankThread::openStream);
+                return world;
+            } catch (RuntimeException e) {
+                world.close();
+                throw e;
+            }
+        }
+    }
+
+    /** How many ranks there are. */
+    public int size() {
+        return group.size();
+    }
+
+    /** The device that a rank is bound to. */
+    public Device device(int rank) {
+        return threads.get(rank).device();
+    }
+
+    /** Whether results have the same bits at 1, 2, 4 and 8 ranks. */
+    public boolean isTpInvariant() {
+        return tpInvariant;
+    }
+
+    /** Every collective of the last run or load. */
+    public Ledger ledger() {
+        return ledger;
+    }
+
+    /**
+     * Runs {@code work} on every rank and gives back what rank 0 made.
+     *
+     * @throws RankException if a rank failed, or the caller was interrupted (its interrupt flag is then still set)
+     */
+    public <T> T run(RankFunction<T> work) {
+        return runAll(work).get(0);
+    }
+
+    /** As {@link #run}, and gives back what every rank made, in their order. */
+    public <T> List<T> runAll(RankFunction<T> work) {
+        return enter(false, work).values();
+    }
+
+    /** As {@link #run}, for work without a result. */
+    public void execute(RankAction work) {
+        runAll(rank -> {
+            work.accept(rank);
+            return rank.index();
+        });
+    }
+
+    /** As {@link #run}, for a replicated result: a copy of rank 0's in host memory, which the caller closes. */
+    public HostMatrix compute(RankFunction<Replicated> work) {
+        List<Optional<HostMatrix>> copies = runAll(rank -> {
+            Replicated result = work.apply(rank);
+            return rank.index() == 0 ? Optional.of(rank.download(result)) : Optional.empty();
+        });
+        return copies.get(0).orElseThrow();
+    }
+
+    /** Makes something on every rank that lives until it is closed, or the world is: a layer's shards, say. */
+    public <T> PerRank<T> load(RankFunction<T> work) {
+        Outcome<T> outcome = enter(true, work);
+        return new PerRank<>(this, outcome.values(), outcome.scopes());
+    }
+
+    /** Releases everything on every rank and ends their threads; a second call does nothing. Waits for a run to end. */
+    @Override
+    public void close() {
+        refuseRankThreads("closed");
+        running.lock();
+        try {
+            if (closed) {
+                return;
+            }
+            closed = true;
+            boolean whole = threads.stream().noneMatch(RankThread::isAbandoned);
+            for (RankThread thread : threads) {
+                if (!thread.isAbandoned()) {
+                    // A rank that was abandoned may still reach the others' memory: then it stays as it is too.
+                    if (whole) {
+                        thread.submit(thread::closeStream);
+                    }
+                    thread.stop();
+                }
+            }
+            awaitThreads();
+        } finally {
+            running.unlock();
+        }
+    }
+
+    void closeScopes(List<Scope> scopes) {
+        if (closed) {
+            return;
+        }
+        refuseRankThreads("asked to release a PerRank");
+        running.lock();
+        try {
+            if (!closed) {
+                onEveryThread(thread -> scopes.get(thread.rank()).close());
+            }
+        } finally {
+            running.unlock();
+        }
+    }
+
+    private record Outcome<T>(List<T> values, List<Scope> scopes) {}
+
+    private <T> Outcome<T> enter(boolean loading, RankFunction<T> work) {
+        Objects.requireNonNull(work, "work");
+        refuseRankThreads("asked to run");
+        try {
+            running.lockInterruptibly();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new RankException("the run was cancelled before it began: its caller was interrupted", e);
+        }
+        try {
+            checkUsable();
+            return runOnRanks(loading, work);
+        } finally {
+            running.unlock();
+        }
+    }
+
+    private <T> Outcome<T> runOnRanks(boolean loading, RankFunction<T> work) {
+        Run run = new Run(threads, limit);
+        Meeting meeting = new Meeting(run, group);
+        Slots<T> slots = new Slots<>(size());
+        for (RankThread thread : threads) {
+            thread.submit(() -> {
+                try {
+                    runOnRank(thread, run, meeting, loading, work, slots);
+                } finally {
+                    run.rankReturned(thread.rank());
+                }
+            });
+        }
+        awaitRanks(run);
+        ledger = run.ledger();
+        Optional<RankException> failure = run.failure();
+        if (failure.isEmpty()) {
+            return new Outcome<>(slots.values(), slots.scopes());
+        }
+        if (loading) {
+            releaseAfterFailure(slots);
+        }
+        throw failure.get();
+    }
+
+    private <T> void runOnRank(
+            RankThread thread, Run run, Meeting meeting, boolean loading, RankFunction<T> work, Slots<T> slots) {
+        if (Thread.interrupted()) {
+            LOG.log(System.Logger.Level.DEBUG, "rank {0} was interrupted late, for an earlier run", thread.rank());
+        }
+        thread.recycleEvents();
+        thread.leave();
+        String purpose = loading ? "load" : "run";
+        Optional<Scope> scope = Optional.empty();
+        try {
+            Scope opened = thread.scopes().open(purpose + " of rank " + thread.rank());
+            scope = Optional.of(opened);
+            Communicator comm = new Communicator(thread, meeting, new Member(group, thread.rank()), tpInvariant);
+            T value = work.apply(new Rank(thread, run, comm, loading));
+            thread.stream().synchronize(limit);
+            slots.set(thread.rank(), value, opened);
+        } catch (Throwable e) { // whatever ends a rank's work must reach the caller and release the other ranks
+            run.fail(new RankException(thread.rank(), thread.whereabouts(), e));
+        } finally {
+            boolean keep = loading && run.failure().isEmpty();
+            scope.ifPresent(keep ? thread.scopes()::detach : Scope::close);
+        }
+    }
+
+    /** Waits until every rank has returned, or, after a failure, until the grace period is over. */
+    private void awaitRanks(Run run) {
+        boolean interrupted = false;
+        long failedAt = 0;
+        long firstReturnAt = 0;
+        boolean poked = false;
+        while (run.returned() < size()) {
+            boolean failed = run.failure().isPresent();
+            int returned = run.returned();
+            long now = System.nanoTime();
+            failedAt = failed && failedAt == 0 ? now : failedAt;
+            firstReturnAt = returned > 0 && firstReturnAt == 0 ? now : firstReturnAt;
+            if (failed && !poked && now - failedAt >= PATIENCE.toNanos()) {
+                threads.forEach(RankThread::interrupt);
+                poked = true;
+            }
+            if (failed && now - failedAt >= GRACE.toNanos()) {
+                abandonMissing(run);
+                break;
+            }
+            if (!failed && returned > 0 && now - firstReturnAt >= limit.toNanos()) {
+                failMissing(run);
+                continue;
+            }
+            try {
+                run.awaitChange(nextLook(failed, poked, now, failedAt, returned, firstReturnAt));
+            } catch (InterruptedException e) {
+                interrupted = true;
+                run.fail(new RankException("the run was cancelled: its caller was interrupted", e));
+            }
+        }
+        if (run.returned() >= size()) {
+            run.finish();
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private long nextLook(boolean failed, boolean poked, long now, long failedAt, int returned, long firstReturnAt) {
+        if (failed) {
+            return failedAt + (poked ? GRACE : PATIENCE).toNanos() - now;
+        }
+        return returned > 0 ? firstReturnAt + limit.toNanos() - now : TimeUnit.HOURS.toNanos(1);
+    }
+
+    private void failMissing(Run run) {
+        for (RankThread thread : threads) {
+            if (!run.hasReturned(thread.rank())) {
+                run.fail(new RankException(
+                        thread.rank(),
+                        thread.whereabouts(),
+                        CollectiveException.failed("it did not return within " + Run.seconds(limit)
+                                + " of the first rank that did: " + thread.describe())));
+                return;
+            }
+        }
+    }
+
+    private void abandonMissing(Run run) {
+        for (RankThread thread : threads) {
+            if (!run.hasReturned(thread.rank())) {
+                String where = thread.describe();
+                thread.abandon();
+                run.failure()
+                        .orElseThrow()
+                        .addSuppressed(CollectiveException.failed("abandoned " + where + ": it did not return within "
+                                + Run.seconds(GRACE) + " of the failure; its memory stays allocated"));
+            }
+        }
+    }
+
+    private <T> void releaseAfterFailure(Slots<T> slots) {
+        if (threads.stream().noneMatch(RankThread::isAbandoned)) {
+            onEveryThread(thread -> slots.scope(thread.rank()).ifPresent(Scope::close));
+        }
+    }
+
+    /** Does something on every rank's thread, without communication, and waits for all. */
+    private void onEveryThread(Consumer<RankThread> action) {
+        Run run = new Run(threads, limit);
+        for (RankThread thread : threads) {
+            if (thread.isAbandoned()) {
+                run.rankReturned(thread.rank());
+                continue;
+            }
+            thread.submit(() -> {
+                try {
+                    action.accept(thread);
+                } catch (Throwable e) { // reaches the caller below
+                    run.fail(new RankException(thread.rank(), thread.whereabouts(), e));
+                } finally {
+                    run.rankReturned(thread.rank());
+                }
+            });
+        }
+        awaitRanks(run);
+        run.failure().ifPresent(failure -> {
+            throw failure;
+        });
+    }
+
+    private void awaitThreads() {
+        boolean interrupted = false;
+        for (RankThread thread : threads) {
+            if (!thread.isAbandoned()) {
+                try {
+                    thread.awaitEnd(limit.toMillis());
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void checkUsable() {
+        if (closed) {
+            throw new IllegalStateException("the world of " + size() + " ranks was used after it was closed");
+        }
+        for (RankThread thread : threads) {
+            if (thread.isAbandoned()) {
+                throw new IllegalStateException("the world of " + size() + " ranks cannot run any more because rank "
+                        + thread.rank() + " never returned from an earlier run: open a new world");
+            }
+        }
+    }
+
+    private void refuseRankThreads(String what) {
+        if (threads.stream().anyMatch(RankThread::isCurrent)) {
+            throw new IllegalStateException("the world was " + what + " on thread "
+                    + Thread.currentThread().getName() + ", which is one of its ranks: it would wait for itself");
+        }
+    }
+
+    /** What the ranks of one run give back; each writes its own place. */
+    private static final class Slots<T> {
+        private final Object[] values;
+        private final Scope[] scopes;
+
+        Slots(int ranks) {
+            values = new Object[ranks];
+            scopes = new Scope[ranks];
+        }
+
+        void set(int rank, T value, Scope scope) {
+            values[rank] = value;
+            scopes[rank] = scope;
+        }
+
+        Optional<Scope> scope(int rank) {
+            return Optional.ofNullable(scopes[rank]);
+        }
+
+        @SuppressWarnings("unchecked") // set() stores nothing but T
+        List<T> values() {
+            return Collections.unmodifiableList((List<T>) Arrays.asList(values));
+        }
+
+        List<Scope> scopes() {
+            return List.of(scopes);
+        }
+    }
+}
