@@ -26,6 +26,8 @@ import org.tp4j.tensor.DType;
  * on the rank's thread, during one run. Results belong to the innermost scope.
  */
 public final class Communicator {
+    private static final long ELEMENTS_PER_LINE = 64;
+
     private final RankThread thread;
     private final Meeting meeting;
     private final Member member;
@@ -86,6 +88,7 @@ public final class Communicator {
         Addends addends = epilogue.addends();
         SumOrder order = partial.plan().order();
         long count = Math.multiplyExact(part.rows(), part.columns());
+        ShardPlan lines = lines(count);
         AllReduceAlgorithm algorithm = thread.device().allReduceAlgorithm(part.byteSize(), size());
         DeviceMatrix result = allocate(partial.dtype(), partial.tokens(), partial.features());
         Call call = call(Operation.ALL_REDUCE, Optional.of(algorithm), partial, partial.plan(), epilogue.suffix());
@@ -104,8 +107,8 @@ public final class Communicator {
                         () -> stream()
                                 .reduce(
                                         peerSources(),
-                                        sliceStart(count, me),
-                                        sliceStart(count, me + 1),
+                                        Math.min(count, lines.start(me) * ELEMENTS_PER_LINE),
+                                        Math.min(count, lines.end(me) * ELEMENTS_PER_LINE),
                                         order,
                                         addends,
                                         peerResults()));
@@ -331,10 +334,9 @@ public final class Communicator {
         return Arrays.asList(results);
     }
 
-    /** Where a rank's slice of {@code count} elements begins, at a multiple of 64 so that its accesses are aligned. */
-    private long sliceStart(long count, int rank) {
-        long lines = -Math.floorDiv(-count, 64);
-        return Math.min(count, 64 * ShardPlan.even(group(), lines).start(rank));
+    /** How {@code count} elements are cut for a two-shot sum: in lines, so that every slice's accesses are aligned. */
+    private ShardPlan lines(long count) {
+        return ShardPlan.even(group(), -Math.floorDiv(-count, ELEMENTS_PER_LINE));
     }
 
     private Call call(

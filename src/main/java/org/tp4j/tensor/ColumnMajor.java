@@ -51,8 +51,7 @@ final class ColumnMajor {
                 int width = (int) Math.min(TILE_COLUMNS, columns - column);
                 gather(row, column, height, width);
                 for (int i = 0; i < height; i++) {
-                    destination.put(
-                            targets[i] * columns + column, tile, i * width * source.elementBytes(), width);
+                    destination.put(targets[i] * columns + column, tile, i * width * source.elementBytes(), width);
                 }
             }
         }

@@ -102,7 +102,9 @@ final class IntegerConversion {
     /** Bits from the highest to the lowest that is set: the precision that a format needs to hold the number. */
     private int significantBits(long value) {
         long magnitude = value < 0 && !isUnsignedLong() ? -value : value;
-        return magnitude == 0 ? 0 : Long.SIZE - Long.numberOfLeadingZeros(magnitude) - Long.numberOfTrailingZeros(magnitude);
+        return magnitude == 0
+                ? 0
+                : Long.SIZE - Long.numberOfLeadingZeros(magnitude) - Long.numberOfTrailingZeros(magnitude);
     }
 
     private double value(long value) {

@@ -32,8 +32,7 @@ public record MatrixFile(Path path, Optional<String> tensor) {
                 int end = text.indexOf(ending + ":");
                 if (end >= 0) {
                     int colon = end + ending.length();
-                    return new MatrixFile(
-                            Path.of(text.substring(0, colon)), Optional.of(text.substring(colon + 1)));
+                    return new MatrixFile(Path.of(text.substring(0, colon)), Optional.of(text.substring(colon + 1)));
                 }
             }
             if (text.endsWith(NPY)) {
@@ -69,7 +68,10 @@ public record MatrixFile(Path path, Optional<String> tensor) {
             return NpyFile.read(path);
         }
         List<String> names = SafetensorsFile.names(path);
-        String first = names.stream().limit(SHOWN_NAMES).map(MatrixFileException::quote).collect(Collectors.joining(", "));
+        String first = names.stream()
+                .limit(SHOWN_NAMES)
+                .map(MatrixFileException::quote)
+                .collect(Collectors.joining(", "));
         throw new MatrixFileException(
                 path,
                 "has " + names.size() + " tensors" + (names.isEmpty() ? "" : ", the first " + first) + ": name one as "

@@ -68,7 +68,10 @@ public final class MatrixFileException extends IOException {
         StringBuilder quoted = new StringBuilder("'");
         for (int i = 0; i < Math.min(value.length(), LONGEST_QUOTE); i++) {
             char c = value.charAt(i);
-            if (Character.isISOControl(c) || Character.getType(c) == Character.FORMAT || c == '\u2028' || c == '\u2029') {
+            if (Character.isISOControl(c)
+                    || Character.getType(c) == Character.FORMAT
+                    || c == '\u2028'
+                    || c == '\u2029') {
                 quoted.append(String.format("\\u%04x", (int) c));
             } else {
                 quoted.append(c);

@@ -16,9 +16,12 @@ final class NearestNames {
     static String to(String wanted, Collection<String> names) {
         record Candidate(String name, int distance) {}
         List<Candidate> nearest = new ArrayList<>();
-        Comparator<Candidate> order = Comparator.comparingInt(Candidate::distance).thenComparing(Candidate::name);
+        Comparator<Candidate> order =
+                Comparator.comparingInt(Candidate::distance).thenComparing(Candidate::name);
         for (String name : names) {
-            int limit = nearest.size() < SHOWN ? Integer.MAX_VALUE : nearest.get(SHOWN - 1).distance();
+            int limit = nearest.size() < SHOWN
+                    ? Integer.MAX_VALUE
+                    : nearest.get(SHOWN - 1).distance();
             if (Math.abs(name.length() - wanted.length()) > limit) {
                 continue;
             }

@@ -77,7 +77,8 @@ public final class NpyFile {
             floats.put(values);
             bytes = Float.BYTES;
         } else {
-            ElementBytes.copy(matrix.bytes(row, column, length), buffer.duplicate().order(buffer.order()), bytes);
+            ElementBytes.copy(
+                    matrix.bytes(row, column, length), buffer.duplicate().order(buffer.order()), bytes);
         }
         buffer.position(buffer.position() + length * bytes);
     }

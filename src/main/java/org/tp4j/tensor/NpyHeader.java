@@ -40,7 +40,8 @@ record NpyHeader(NpyType type, boolean fortranOrder, List<Long> shape, long data
         long length = major == 1 ? bytes.getShort() & 0xffff : bytes.getInt() & 0xffff_ffffL;
         if (length > LONGEST) {
             throw new MatrixFileException(
-                    path, "says that its header has " + length + " bytes: at most " + LONGEST + " are right for a matrix");
+                    path,
+                    "says that its header has " + length + " bytes: at most " + LONGEST + " are right for a matrix");
         }
         if (length > file.size() - start) {
             throw truncated(
@@ -74,11 +75,13 @@ record NpyHeader(NpyType type, boolean fortranOrder, List<Long> shape, long data
             if (start.get(i) != MAGIC[i]) {
                 throw new MatrixFileException(
                         file.path(),
-                        "does not start as an .npy file (" + hex(start) + " instead of 93 4e 55 4d 50 59): save it with numpy.save");
+                        "does not start as an .npy file (" + hex(start)
+                                + " instead of 93 4e 55 4d 50 59): save it with numpy.save");
             }
         }
         if (known < LENGTH_AT) {
-            throw truncated(file.path(), "has " + known + " bytes, fewer than the " + LENGTH_AT + " of its magic number");
+            throw truncated(
+                    file.path(), "has " + known + " bytes, fewer than the " + LENGTH_AT + " of its magic number");
         }
         int major = start.get(VERSION_AT);
         int minor = start.get(VERSION_AT + 1);

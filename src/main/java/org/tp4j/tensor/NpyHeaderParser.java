@@ -177,7 +177,6 @@ final class NpyHeaderParser {
 
     private MatrixFileException refuse(String predicate) {
         return new MatrixFileException(
-                file,
-                predicate + ": it must look like {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }");
+                file, predicate + ": it must look like {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }");
     }
 }

@@ -26,18 +26,18 @@ record NpyType(String descr, char kind, int bytes, ByteOrder order) {
         if (matcher.group(4) != null) {
             return new NpyType(descr, matcher.group(4).charAt(0), 1, ByteOrder.nativeOrder());
         }
-        ByteOrder order =
-                switch (matcher.group(1)) {
-                    case "<" -> ByteOrder.LITTLE_ENDIAN;
-                    case ">" -> ByteOrder.BIG_ENDIAN;
-                    default -> ByteOrder.nativeOrder();
-                };
+        ByteOrder order = switch (matcher.group(1)) {
+            case "<" -> ByteOrder.LITTLE_ENDIAN;
+            case ">" -> ByteOrder.BIG_ENDIAN;
+            default -> ByteOrder.nativeOrder();
+        };
         return new NpyType(descr, matcher.group(2).charAt(0), Integer.parseInt(matcher.group(3)), order);
     }
 
     /** The refusal of a dtype that is written as a list of fields. */
     static MatrixFileException structured(Path file) {
-        return new MatrixFileException(file, "has a structured dtype, which is not one number for each element" + RIGHT);
+        return new MatrixFileException(
+                file, "has a structured dtype, which is not one number for each element" + RIGHT);
     }
 
     /** The type that a matrix of {@code dtype} is written in; bf16, which NumPy lacks, becomes f4. */

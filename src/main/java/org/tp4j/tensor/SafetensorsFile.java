@@ -74,8 +74,8 @@ public final class SafetensorsFile {
             if (dtype == null) {
                 throw new MatrixFileException(
                         file,
-                        "holds " + MatrixFileException.quote(tensor) + " as "
-                                + MatrixFileException.quote(entry.dtype()) + ": it must be F64, F32, F16 or BF16");
+                        "holds " + MatrixFileException.quote(tensor) + " as " + MatrixFileException.quote(entry.dtype())
+                                + ": it must be F64, F32, F16 or BF16");
             }
             long offset = header.dataOffset() + entry.begin();
             return new Tensor(

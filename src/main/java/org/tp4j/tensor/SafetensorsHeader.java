@@ -50,7 +50,8 @@ record SafetensorsHeader(Map<String, Entry> tensors, long dataOffset) {
         long follow = file.size() - LENGTH_BYTES;
         if (length > follow) {
             throw new MatrixFileException(
-                    path, "says that its header has " + length + " bytes, but only " + follow + " follow: it is cut off");
+                    path,
+                    "says that its header has " + length + " bytes, but only " + follow + " follow: it is cut off");
         }
         if (length == 0 || file.read(LENGTH_BYTES, 1).get() != '{') {
             throw new MatrixFileException(
@@ -120,7 +121,8 @@ record SafetensorsHeader(Map<String, Entry> tensors, long dataOffset) {
                     String label = json.string("the dtype of " + quoted);
                     dtype = dtypes.computeIfAbsent(label, same -> same);
                 }
-                case "shape", "data_offsets" -> twice = lists.put(key, json.sizes("the " + key + " of " + quoted)) != null;
+                case "shape", "data_offsets" ->
+                    twice = lists.put(key, json.sizes("the " + key + " of " + quoted)) != null;
                 default -> throw json.refuse("has the unknown key " + MatrixFileException.quote(key) + " in " + quoted);
             }
             if (twice) {
@@ -172,7 +174,8 @@ record SafetensorsHeader(Map<String, Entry> tensors, long dataOffset) {
                 throw new MatrixFileException(
                         file,
                         "says that " + MatrixFileException.quote(name) + " holds " + Tensor.shape(entry.shape())
-                                + " elements of " + entry.dtype() + ", more than 2^63 bytes: its header must tell its size");
+                                + " elements of " + entry.dtype()
+                                + ", more than 2^63 bytes: its header must tell its size");
             }
             BigInteger wanted = BigInteger.valueOf(bits);
             for (long dimension : entry.shape()) {
@@ -190,7 +193,8 @@ record SafetensorsHeader(Map<String, Entry> tensors, long dataOffset) {
     }
 
     private static String said(String name, Entry entry) {
-        return "says that " + MatrixFileException.quote(name) + " lies at bytes " + entry.begin() + " to " + entry.end();
+        return "says that " + MatrixFileException.quote(name) + " lies at bytes " + entry.begin() + " to "
+                + entry.end();
     }
 
     private static Map<String, Integer> bits() {

@@ -36,8 +36,7 @@ final class StrictJson implements Closeable {
     StrictJson(Path file, String part, InputStream bytes) throws IOException {
         this.file = file;
         this.part = part;
-        this.parser =
-                FACTORY.createParser(new InputStreamReader(bytes, StandardCharsets.UTF_8.newDecoder()));
+        this.parser = FACTORY.createParser(new InputStreamReader(bytes, StandardCharsets.UTF_8.newDecoder()));
     }
 
     /** Steps into an object. */
@@ -134,14 +133,16 @@ final class StrictJson implements Closeable {
 
     private MatrixFileException unexpected(String wanted) throws IOException {
         String text = parser.getText();
-        return refuse("has " + (text == null ? "nothing" : MatrixFileException.quote(text)) + " in place of " + wanted + ",");
+        return refuse(
+                "has " + (text == null ? "nothing" : MatrixFileException.quote(text)) + " in place of " + wanted + ",");
     }
 
     private MatrixFileException invalid(IOException cause) {
         String what = cause instanceof CharacterCodingException ? "UTF-8" : "JSON";
         return new MatrixFileException(
                 file,
-                "has a " + part + " that is not valid " + what + " near character " + offset() + ": it must be written again",
+                "has a " + part + " that is not valid " + what + " near character " + offset()
+                        + ": it must be written again",
                 cause);
     }
 

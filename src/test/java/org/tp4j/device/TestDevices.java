@@ -5,11 +5,11 @@ import java.util.List;
 import org.tp4j.device.cpu.CpuBackend;
 
 /** The devices that every contract test runs on. */
-final class TestDevices {
+public final class TestDevices {
     private TestDevices() {}
 
     /** One device of each kind that works here, and a CPU whose new memory is NaN. */
-    static List<Device> all() {
+    public static List<Device> all() {
         List<Device> devices = new ArrayList<>(CpuBackend.poisoned().probe().devices());
         for (Probe probe : Backends.probes()) {
             probe.devices().stream().findFirst().ifPresent(devices::add);
