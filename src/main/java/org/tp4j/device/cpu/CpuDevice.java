@@ -66,16 +66,16 @@ final class CpuDevice implements Device {
         return ranks > 1 && bytes >= TWO_SHOT_BYTES ? AllReduceAlgorithm.TWO_SHOT : AllReduceAlgorithm.ONE_SHOT;
     }
 
-    /** Forgets the account of a stream that was closed, unless it still counts something. */
+    /** Keeps a block of a closing stream until its readers are done. */
+    void quarantine(CpuBlock block) {
+        quarantine.add(block);
+    }
+
+    /** Forgets the account of a stream that closed, unless it still counts something; frees what nobody reads any more. */
     void closed(AtomicLong live) {
         if (live.get() == 0) {
             liveBytes.remove(live);
         }
-    }
-
-    /** Keeps a block of a closed stream until its readers are done, and frees those whose readers are. */
-    void quarantine(CpuBlock block) {
-        quarantine.add(block);
         quarantine.removeIf(CpuBlock::freeIfUnread);
     }
 

@@ -18,49 +18,13 @@ import org.tp4j.tensor.WeightLayout;
  */
 final class OpenBlas {
     /** The tables of kernels that OpenBLAS may choose from at load time, by their symbols' suffixes. */
-    private static final List<String> KERNEL_SETS = List.of(
-            "SAPPHIRERAPIDS",
-            "COOPERLAKE",
-            "SKYLAKEX",
-            "ZEN",
-            "HASWELL",
-            "EXCAVATOR",
-            "STEAMROLLER",
-            "PILEDRIVER",
-            "BULLDOZER",
-            "BARCELONA",
-            "SANDYBRIDGE",
-            "NEHALEM",
-            "PENRYN",
-            "DUNNINGTON",
-            "CORE2",
-            "PRESCOTT",
-            "ATOM",
-            "BOBCAT",
-            "NANO",
-            "OPTERON",
-            "OPTERON_SSE3",
-            "ARMV9SME",
-            "ARMV8SVE",
-            "NEOVERSEV1",
-            "NEOVERSEN2",
-            "NEOVERSEN1",
-            "A64FX",
-            "THUNDERX3T110",
-            "THUNDERX2T99",
-            "THUNDERX",
-            "TSV110",
-            "EMAG8180",
-            "FALKOR",
-            "VORTEXM4",
-            "VORTEX",
-            "CORTEXA76",
-            "CORTEXA73",
-            "CORTEXA72",
-            "CORTEXA57",
-            "CORTEXA55",
-            "CORTEXA53",
-            "ARMV8");
+    private static final List<String> KERNEL_SETS =
+            List.of(("PRESCOTT ATOM CORE2 PENRYN DUNNINGTON NEHALEM SANDYBRIDGE HASWELL"
+                            + " SKYLAKEX COOPERLAKE SAPPHIRERAPIDS OPTERON OPTERON_SSE3 BARCELONA BOBCAT BULLDOZER PILEDRIVER"
+                            + " STEAMROLLER EXCAVATOR ZEN NANO ARMV8 CORTEXA53 CORTEXA55 CORTEXA57 CORTEXA72 CORTEXA73 CORTEXA76"
+                            + " NEOVERSEN1 NEOVERSEN2 NEOVERSEV1 ARMV8SVE ARMV9SME A64FX THUNDERX THUNDERX2T99 THUNDERX3T110"
+                            + " TSV110 EMAG8180 FALKOR VORTEX VORTEXM4")
+                    .split(" "));
 
     /**
      * OpenBLAS ends the process when more threads are inside it than it has working memory for, which is 64 in this

@@ -1,0 +1,297 @@
+package org.tp4j.device;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.tp4j.device.Workplace.assertSameBits;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.Parameter;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.tp4j.tensor.DType;
+import org.tp4j.tensor.HostMatrix;
+
+/** Every sum is compared bit for bit with one taken element by element, as {@link SumOrder} says. */
+@ParameterizedClass
+@MethodSource("org.tp4j.device.TestDevices#all")
+class ReduceContractTest {
+    private static final int MOST_PARTS = 9;
+
+    @Parameter
+    private Device device;
+
+    private Workplace work;
+
+    @BeforeEach
+    void open() {
+        work = new Workplace(device);
+    }
+
+    @AfterEach
+    void close() {
+        work.close();
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void oneToNinePartsInBothOrders(DType dtype) {
+        Random random = Workplace.random();
+        for (int count = 1; count <= MOST_PARTS; count++) {
+            List<HostMatrix> parts = parts(random, dtype, count, 7, 13);
+            for (SumOrder order : SumOrder.values()) {
+                check(dtype, parts, order, Optional.empty(), Optional.empty());
+            }
+        }
+    }
+
+    /** Shapes around the lengths that backends work in, with every combination of addends. */
+    @ParameterizedTest
+    @EnumSource
+    void awkwardShapesWithBiasAndResidual(DType dtype) {
+        Random random = Workplace.random();
+        int[][] shapes = {{1, 1}, {1, 9001}, {9001, 1}, {3, 4095}, {3, 4096}, {3, 4097}, {101, 103}, {0, 5}, {5, 0}};
+        for (int[] shape : shapes) {
+            List<HostMatrix> parts = parts(random, dtype, 3, shape[0], shape[1]);
+            for (DType addend : List.of(dtype, dtype.accumulator())) {
+                Optional<HostMatrix> bias = Optional.of(Workplace.uniform(random, addend, 1, shape[1]));
+                Optional<HostMatrix> residual = Optional.of(Workplace.uniform(random, addend, shape[0], shape[1]));
+                check(dtype, parts, SumOrder.LEFT, bias, Optional.empty());
+                check(dtype, parts, SumOrder.TREE, Optional.empty(), residual);
+                check(dtype, parts, SumOrder.LEFT, bias, residual);
+            }
+        }
+    }
+
+    /** Several destinations get the same elements, and those outside the range keep theirs. */
+    @ParameterizedTest
+    @EnumSource
+    void onlyTheRangeIsWrittenIntoEveryDestination(DType dtype) {
+        Random random = Workplace.random();
+        long rows = 5;
+        long columns = 1999;
+        List<HostMatrix> parts = parts(random, dtype, 4, rows, columns);
+        HostMatrix bias = Workplace.uniform(random, dtype, 1, columns);
+        HostMatrix before = Workplace.uniform(random, dtype, rows, columns);
+        for (long[] range : new long[][] {{0, 0}, {0, 1}, {1998, 2000}, {17, 9000}, {4000, 9995}, {9995, 9995}}) {
+            List<DeviceMatrix> destinations = List.of(work.upload(before), work.upload(before), work.upload(before));
+            work.stream.reduce(
+                    uploaded(parts),
+                    range[0],
+                    range[1],
+                    SumOrder.LEFT,
+                    new Addends(Optional.of(work.upload(bias)), Optional.empty()),
+                    destinations);
+            for (DeviceMatrix destination : destinations) {
+                assertSameBits(
+                        dtype + " [" + range[0] + ", " + range[1] + ")",
+                        (row, column) -> {
+                            long at = row * columns + column;
+                            return at < range[0] || at >= range[1]
+                                    ? before.get(row, column)
+                                    : expected(dtype, parts, SumOrder.LEFT, row, column, bias.get(0, column), 0, 1);
+                        },
+                        work.download(destination));
+            }
+        }
+    }
+
+    /** Starting from 0 instead of from part 0 would turn -0 into +0. */
+    @ParameterizedTest
+    @EnumSource
+    void negativeZeroStays(DType dtype) {
+        HostMatrix part = HostMatrix.allocate(dtype.accumulator(), 1, 3);
+        part.set(0, 1, -0.0);
+        for (SumOrder order : SumOrder.values()) {
+            for (List<HostMatrix> parts : List.of(List.of(part), List.of(part, part, part))) {
+                check(dtype, parts, order, Optional.empty(), Optional.empty());
+            }
+        }
+        assertEquals(-0.0, sum(dtype, List.of(part, part), SumOrder.LEFT).get(0, 1));
+    }
+
+    /** Sums of partials beyond a 16-bit dtype's range and precision: one rounding, after the last addition. */
+    @ParameterizedTest
+    @EnumSource
+    void roundsOnceAfterTheLastAddition(DType dtype) {
+        DType wide = dtype.accumulator();
+        double large = 0x1p20;
+        HostMatrix plus = HostMatrix.allocate(wide, 1, 1);
+        plus.set(0, 0, large + 1);
+        HostMatrix minus = HostMatrix.allocate(wide, 1, 1);
+        minus.set(0, 0, -large);
+        assertEquals(1.0, sum(dtype, List.of(plus, minus), SumOrder.LEFT).get(0, 0));
+    }
+
+    @Test
+    void theOrdersDifferWhereTheyShould() {
+        Random random = Workplace.random();
+        List<HostMatrix> parts = parts(random, DType.F32, 8, 64, 64);
+        HostMatrix left = sum(DType.F32, parts, SumOrder.LEFT);
+        HostMatrix tree = sum(DType.F32, parts, SumOrder.TREE);
+        boolean differ = false;
+        for (int row = 0; row < 64; row++) {
+            for (int column = 0; column < 64; column++) {
+                differ |= left.get(row, column) != tree.get(row, column);
+            }
+        }
+        assertTrue(differ, "4096 sums of 8 random parts agree in both orders, seed " + Workplace.SEED);
+    }
+
+    @Test
+    void aDestinationMayBeAPart() {
+        DeviceMatrix part = work.upload(Workplace.integers(Workplace.random(), DType.F32, 30, 401, 100));
+        HostMatrix before = work.download(part);
+        work.stream.reduce(List.of(part, part), 0, 30 * 401, SumOrder.LEFT, Addends.NONE, List.of(part));
+        assertSameBits("twice itself", (row, column) -> 2 * before.get(row, column), work.download(part));
+    }
+
+    @Test
+    void aStridedResidualIsReadRowByRow() {
+        Random random = Workplace.random();
+        List<HostMatrix> parts = parts(random, DType.BF16, 2, 6, 35);
+        HostMatrix residual = Workplace.uniform(random, DType.BF16, 6, 35);
+        DeviceMatrix destination = work.scope.allocate(DType.BF16, 6, 35);
+        Addends addends = new Addends(Optional.empty(), Optional.of(work.uploadStrided(residual)));
+        work.stream.reduce(uploaded(parts), 0, 6 * 35, SumOrder.LEFT, addends, List.of(destination));
+        assertSameBits(
+                "a strided residual",
+                (row, column) ->
+                        expected(DType.BF16, parts, SumOrder.LEFT, row, column, 0, residual.get(row, column), 2),
+                work.download(destination));
+    }
+
+    @Test
+    void badArgumentsAreRefusedByName() {
+        DeviceMatrix part = work.scope.allocate(DType.F32, 4, 6);
+        DeviceMatrix narrow = work.scope.allocate(DType.F16, 4, 6);
+        DeviceMatrix strided = work.scope.allocate(DType.F32, 4, 9).columns(0, 6);
+        assertEquals(
+                "a reduction of 0 parts into 1 destinations: there must be at least one of each",
+                refusal(List.of(), part, Addends.NONE));
+        assertEquals(
+                "from f16 (4, 6) to f32 (4, 6): parts must have the destination's accumulator dtype",
+                refusal(List.of(part, narrow), part, Addends.NONE));
+        assertEquals(
+                "from f32 (2, 6) to f32 (4, 6): shapes must be equal",
+                refusal(List.of(part.rows(0, 2)), part, Addends.NONE));
+        assertEquals(
+                "f32 (4, 6) has rows 9 elements apart: in a reduction its rows must follow each other without a gap",
+                refusal(List.of(strided), part, Addends.NONE));
+        assertEquals(
+                "from f32 (4, 6) to f32 (4, 6): the bias must be one row of as many columns",
+                refusal(List.of(part), part, new Addends(Optional.of(part), Optional.empty())));
+        assertThrows(
+                IndexOutOfBoundsException.class,
+                () -> work.stream.reduce(List.of(part), 0, 25, SumOrder.LEFT, Addends.NONE, List.of(part)));
+    }
+
+    private String refusal(List<DeviceMatrix> parts, DeviceMatrix destination, Addends addends) {
+        return assertThrows(
+                        IllegalArgumentException.class,
+                        () -> work.stream.reduce(parts, 0, 24, SumOrder.LEFT, addends, List.of(destination)))
+                .getMessage();
+    }
+
+    private void check(
+            DType dtype,
+            List<HostMatrix> parts,
+            SumOrder order,
+            Optional<HostMatrix> bias,
+            Optional<HostMatrix> residual) {
+        HostMatrix first = parts.get(0);
+        DeviceMatrix destination = work.scope.allocate(dtype, first.rows(), first.columns());
+        work.stream.reduce(
+                uploaded(parts),
+                0,
+                first.rows() * first.columns(),
+                order,
+                new Addends(bias.map(work::upload), residual.map(work::upload)),
+                List.of(destination));
+        int addends = (bias.isPresent() ? 1 : 0) + (residual.isPresent() ? 2 : 0);
+        assertSameBits(
+                parts.size() + " parts " + first + " to " + dtype + " " + order + ", addends " + addends,
+                (row, column) -> expected(
+                        dtype,
+                        parts,
+                        order,
+                        row,
+                        column,
+                        bias.map(b -> b.get(0, column)).orElse(0.0),
+                        residual.map(r -> r.get(row, column)).orElse(0.0),
+                        addends),
+                work.download(destination));
+    }
+
+    private HostMatrix sum(DType dtype, List<HostMatrix> parts, SumOrder order) {
+        HostMatrix first = parts.get(0);
+        DeviceMatrix destination = work.scope.allocate(dtype, first.rows(), first.columns());
+        long count = first.rows() * first.columns();
+        work.stream.reduce(uploaded(parts), 0, count, order, Addends.NONE, List.of(destination));
+        return work.download(destination);
+    }
+
+    private List<DeviceMatrix> uploaded(List<HostMatrix> parts) {
+        return parts.stream().map(work::upload).toList();
+    }
+
+    private static List<HostMatrix> parts(Random random, DType dtype, int count, long rows, long columns) {
+        List<HostMatrix> parts = new ArrayList<>();
+        for (int i = 0; i < count; i++) {
+            parts.add(Workplace.uniform(random, dtype.accumulator(), rows, columns));
+        }
+        return parts;
+    }
+
+    /** @param addends bit 0: add the bias; bit 1: add the residual */
+    private static double expected(
+            DType dtype,
+            List<HostMatrix> parts,
+            SumOrder order,
+            long row,
+            long column,
+            double bias,
+            double residual,
+            int addends) {
+        DType wide = dtype.accumulator();
+        List<Double> values = new ArrayList<>();
+        parts.forEach(part -> values.add(part.get(row, column)));
+        double sum = order == SumOrder.LEFT ? leftSum(wide, values) : treeSum(wide, values);
+        if ((addends & 1) != 0) {
+            sum = wide.round(sum + bias);
+        }
+        if ((addends & 2) != 0) {
+            sum = wide.round(sum + residual);
+        }
+        return dtype.round(sum);
+    }
+
+    private static double leftSum(DType wide, List<Double> values) {
+        double sum = values.get(0);
+        for (double value : values.subList(1, values.size())) {
+            sum = wide.round(sum + value);
+        }
+        return sum;
+    }
+
+    /** Level by level: neighbours are added, an odd last value moves up. */
+    private static double treeSum(DType wide, List<Double> values) {
+        List<Double> level = values;
+        while (level.size() > 1) {
+            List<Double> next = new ArrayList<>();
+            for (int i = 0; i < level.size(); i += 2) {
+                next.add(i + 1 < level.size() ? wide.round(level.get(i) + level.get(i + 1)) : level.get(i));
+            }
+            level = next;
+        }
+        return level.get(0);
+    }
+}
