@@ -165,7 +165,7 @@ final class Meeting {
         long start = System.nanoTime();
         long park = SHORTEST_PARK_NANOS;
         for (int turn = 0; marks.getAcquire(mark) < sequence; turn++) {
-            run.checkRunning(whereabouts(me));
+            run.checkRunning(group.worldRank(me), whereabouts(me));
             if (turn < YIELDS) {
                 Thread.yield();
             } else {

@@ -3,8 +3,10 @@ package org.tp4j.comm;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.stream.Collectors;
 import org.tp4j.device.Device;
 import org.tp4j.device.Event;
 import org.tp4j.device.ScopeStack;
@@ -13,6 +15,12 @@ import org.tp4j.device.Stream;
 /** The one thread that enqueues on a rank's stream, with what lives as long as the world: stream, scopes, events. */
 final class RankThread {
     private static final System.Logger LOG = System.getLogger(RankThread.class.getName());
+
+    /** The classes between a rank's thread and the caller's code, and between that and the JVM's. */
+    private static final Set<String> OWN = java.util.stream.Stream.of(
+                    RankThread.class, World.class, Rank.class, Communicator.class, Meeting.class, Run.class)
+            .map(Class::getName)
+            .collect(Collectors.toUnmodifiableSet());
 
     private final int rank;
     private final Device device;
@@ -60,8 +68,9 @@ final class RankThread {
         scopes = Optional.of(new ScopeStack(opened));
     }
 
-    /** Frees the stream and events; on the rank's thread. */
+    /** Releases what was loaded and frees the stream and events; on the rank's thread. */
     void closeStream() {
+        scopes.ifPresent(ScopeStack::close);
         for (Event event : events) {
             event.close();
         }
@@ -136,11 +145,13 @@ final class RankThread {
         return "rank " + rank + " (" + whereabouts() + line() + ")";
     }
 
+    /** The line of the caller's code that the thread is at. */
     private String line() {
         for (StackTraceElement frame : thread.getStackTrace()) {
             String type = frame.getClassName();
-            if (!type.startsWith("java.") && !type.startsWith("jdk.") && !type.startsWith("sun.")) {
-                return type.startsWith("org.tp4j.comm.") ? "" : ", now at " + frame;
+            boolean library = type.startsWith("java.") || type.startsWith("jdk.") || type.startsWith("sun.");
+            if (!library && !OWN.contains(type)) {
+                return ", now at " + frame;
             }
         }
         return "";

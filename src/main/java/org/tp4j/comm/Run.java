@@ -2,8 +2,11 @@ package org.tp4j.comm;
 
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
@@ -21,6 +24,8 @@ final class Run {
     private final Duration limit;
     private final int spins;
     private final AtomicReference<Optional<RankException>> failure = new AtomicReference<>(NONE);
+    private final Set<Throwable> notedCauses =
+            Collections.synchronizedSet(Collections.newSetFromMap(new IdentityHashMap<>()));
     private final ConcurrentLinkedQueue<Ledger.Page> pages = new ConcurrentLinkedQueue<>();
     private final AtomicInteger returned = new AtomicInteger();
     private final AtomicIntegerArray returnedRanks;
@@ -57,12 +62,13 @@ final class Run {
         return failure.get();
     }
 
-    /** Notes a failure; all but the first become suppressed. A cause that was noted before is not noted again. */
+    /** Notes a rank's failure, once for each cause; all but the first become suppressed. */
     void fail(RankException exception) {
-        if (!failure.compareAndSet(NONE, Optional.of(exception))) {
+        if (!failure.compareAndSet(NONE, Optional.of(exception)) && notedCauses.add(exception.getCause())) {
             RankException first = failure.get().orElseThrow();
+            boolean released = exception.getCause() instanceof CollectiveException cause && cause.isRelease();
             if (first.getCause() != exception.getCause()) {
-                first.addSuppressed(exception);
+                first.addSuppressed(released ? exception.getCause() : exception);
             }
         }
         changes.release();
@@ -94,10 +100,10 @@ final class Run {
      *
      * @throws CollectiveException if one has
      */
-    void checkRunning(Whereabouts where) {
+    void checkRunning(int worldRank, Whereabouts where) {
         Optional<RankException> first = failure.get();
         if (first.isPresent()) {
-            throw CollectiveException.released("released " + where + " because "
+            throw CollectiveException.released("rank " + worldRank + " was released " + where + " because "
                     + first.get().rank().stream()
                             .mapToObj(rank -> "rank " + rank + " had failed")
                             .findFirst()

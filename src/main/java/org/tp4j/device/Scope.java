@@ -116,7 +116,7 @@ public final class Scope implements AutoCloseable {
         if (Thread.currentThread() != owner) {
             throw refusal("the closing");
         }
-        stack.closeDownTo(this);
+        stack.pop(this);
         state = State.CLOSED;
         for (int i = matrices.size() - 1; i >= 0; i--) {
             end(matrices.get(i));

@@ -1,12 +1,15 @@
 package org.tp4j.device;
 
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 
 /** The open scopes of one stream, innermost last: new matrices belong to the innermost. Used by one thread. */
-public final class ScopeStack {
+public final class ScopeStack implements AutoCloseable {
     private final Stream stream;
     private Optional<Scope> current = Optional.empty();
+    private final List<Scope> detached = new ArrayList<>();
     private volatile boolean abandoned;
 
     /** An empty stack. */
@@ -46,8 +49,11 @@ public final class ScopeStack {
         return current.get();
     }
 
-    /** Takes {@code scope}, and those inside it, off the stack without closing it: it then lives until it is closed. */
+    /** Takes {@code scope} off the stack without closing it: it then lives until it is closed, or this stack is. */
     public void detach(Scope scope) {
+        closeInside(scope);
+        detached.removeIf(Scope::isClosed);
+        detached.add(scope);
         current = scope.parent();
     }
 
@@ -60,15 +66,27 @@ public final class ScopeStack {
         current.ifPresent(Scope::abandon);
     }
 
+    /** Closes every scope, detached ones too; a second call does nothing. */
+    @Override
+    public void close() {
+        while (current.isPresent()) {
+            current.get().close();
+        }
+        detached.forEach(Scope::close);
+        detached.clear();
+    }
+
     /** Closes every scope inside {@code scope}, innermost first, and makes its parent the innermost. */
-    void closeDownTo(Scope scope) {
-        while (current.isPresent() && current.get().isInside(scope)) {
-            Scope inner = current.get();
-            if (inner == scope) {
-                current = scope.parent();
-                return;
-            }
-            inner.close();
+    void pop(Scope scope) {
+        if (current.isPresent() && current.get().isInside(scope)) {
+            closeInside(scope);
+            current = scope.parent();
+        }
+    }
+
+    private void closeInside(Scope scope) {
+        while (current.isPresent() && current.get() != scope && current.get().isInside(scope)) {
+            current.get().close();
         }
     }
 }
