@@ -1,6 +1,7 @@
 package org.tp4j.tensor;
 
 import java.io.IOException;
+import java.lang.ref.Reference;
 import java.nio.Buffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -16,8 +17,9 @@ import org.bytedeco.javacpp.Pointer;
  *
  * <p>Sizes are {@code long}; memory over 2 GiB is reached through row-aligned segments of at most 1 GiB. {@link #rows}
  * and {@link #columns} give views that share the memory. {@link #close} frees owned memory for all its views, and a
- * closed matrix refuses every access; a matrix that is never closed is freed when nothing reaches it any more. Threads
- * may read and write disjoint elements at the same time.
+ * closed matrix refuses every access; a matrix that is never closed is freed when nothing reaches it any more. Buffers
+ * and addresses that it gives out are valid while it, or a view of it, is open and reachable. Threads may read and write
+ * disjoint elements at the same time.
  */
 public final class HostMatrix implements AutoCloseable {
     private final Storage storage;
@@ -168,12 +170,16 @@ public final class HostMatrix implements AutoCloseable {
         storage.checkOpen();
         int at = storage.index(firstRow + row, firstColumn + column);
         Buffer segment = storage.segment(firstRow + row);
-        return switch (dtype()) {
-            case F64 -> ((DoubleBuffer) segment).get(at);
-            case F32 -> ((FloatBuffer) segment).get(at);
-            case F16 -> Float16.toFloat(((ShortBuffer) segment).get(at));
-            case BF16 -> BFloat16.toFloat(((ShortBuffer) segment).get(at));
-        };
+        try {
+            return switch (dtype()) {
+                case F64 -> ((DoubleBuffer) segment).get(at);
+                case F32 -> ((FloatBuffer) segment).get(at);
+                case F16 -> Float16.toFloat(((ShortBuffer) segment).get(at));
+                case BF16 -> BFloat16.toFloat(((ShortBuffer) segment).get(at));
+            };
+        } finally {
+            Reference.reachabilityFence(storage); // a buffer does not keep the memory that it lies on
+        }
     }
 
     /** Stores {@code value}, rounded once to the dtype. */
@@ -183,11 +189,15 @@ public final class HostMatrix implements AutoCloseable {
         storage.checkWritable();
         int at = storage.index(firstRow + row, firstColumn + column);
         Buffer segment = storage.segment(firstRow + row);
-        switch (dtype()) {
-            case F64 -> ((DoubleBuffer) segment).put(at, value);
-            case F32 -> ((FloatBuffer) segment).put(at, (float) value);
-            case F16 -> ((ShortBuffer) segment).put(at, Float16.fromDouble(value));
-            case BF16 -> ((ShortBuffer) segment).put(at, BFloat16.fromDouble(value));
+        try {
+            switch (dtype()) {
+                case F64 -> ((DoubleBuffer) segment).put(at, value);
+                case F32 -> ((FloatBuffer) segment).put(at, (float) value);
+                case F16 -> ((ShortBuffer) segment).put(at, Float16.fromDouble(value));
+                case BF16 -> ((ShortBuffer) segment).put(at, BFloat16.fromDouble(value));
+            }
+        } finally {
+            Reference.reachabilityFence(storage);
         }
     }
 
@@ -197,26 +207,30 @@ public final class HostMatrix implements AutoCloseable {
         storage.checkOpen();
         int at = storage.index(firstRow + row, firstColumn + column);
         Buffer segment = storage.segment(firstRow + row);
-        switch (dtype()) {
-            case F64 -> {
-                DoubleBuffer doubles = (DoubleBuffer) segment;
-                for (int i = 0; i < length; i++) {
-                    destination[offset + i] = (float) doubles.get(at + i);
+        try {
+            switch (dtype()) {
+                case F64 -> {
+                    DoubleBuffer doubles = (DoubleBuffer) segment;
+                    for (int i = 0; i < length; i++) {
+                        destination[offset + i] = (float) doubles.get(at + i);
+                    }
+                }
+                case F32 -> ((FloatBuffer) segment).get(at, destination, offset, length);
+                case F16 -> {
+                    ShortBuffer halves = (ShortBuffer) segment;
+                    for (int i = 0; i < length; i++) {
+                        destination[offset + i] = Float16.toFloat(halves.get(at + i));
+                    }
+                }
+                case BF16 -> {
+                    ShortBuffer halves = (ShortBuffer) segment;
+                    for (int i = 0; i < length; i++) {
+                        destination[offset + i] = BFloat16.toFloat(halves.get(at + i));
+                    }
                 }
             }
-            case F32 -> ((FloatBuffer) segment).get(at, destination, offset, length);
-            case F16 -> {
-                ShortBuffer halves = (ShortBuffer) segment;
-                for (int i = 0; i < length; i++) {
-                    destination[offset + i] = Float16.toFloat(halves.get(at + i));
-                }
-            }
-            case BF16 -> {
-                ShortBuffer halves = (ShortBuffer) segment;
-                for (int i = 0; i < length; i++) {
-                    destination[offset + i] = BFloat16.toFloat(halves.get(at + i));
-                }
-            }
+        } finally {
+            Reference.reachabilityFence(storage);
         }
     }
 
@@ -226,26 +240,30 @@ public final class HostMatrix implements AutoCloseable {
         storage.checkOpen();
         int at = storage.index(firstRow + row, firstColumn + column);
         Buffer segment = storage.segment(firstRow + row);
-        switch (dtype()) {
-            case F64 -> ((DoubleBuffer) segment).get(at, destination, offset, length);
-            case F32 -> {
-                FloatBuffer floats = (FloatBuffer) segment;
-                for (int i = 0; i < length; i++) {
-                    destination[offset + i] = floats.get(at + i);
+        try {
+            switch (dtype()) {
+                case F64 -> ((DoubleBuffer) segment).get(at, destination, offset, length);
+                case F32 -> {
+                    FloatBuffer floats = (FloatBuffer) segment;
+                    for (int i = 0; i < length; i++) {
+                        destination[offset + i] = floats.get(at + i);
+                    }
+                }
+                case F16 -> {
+                    ShortBuffer halves = (ShortBuffer) segment;
+                    for (int i = 0; i < length; i++) {
+                        destination[offset + i] = Float16.toFloat(halves.get(at + i));
+                    }
+                }
+                case BF16 -> {
+                    ShortBuffer halves = (ShortBuffer) segment;
+                    for (int i = 0; i < length; i++) {
+                        destination[offset + i] = BFloat16.toFloat(halves.get(at + i));
+                    }
                 }
             }
-            case F16 -> {
-                ShortBuffer halves = (ShortBuffer) segment;
-                for (int i = 0; i < length; i++) {
-                    destination[offset + i] = Float16.toFloat(halves.get(at + i));
-                }
-            }
-            case BF16 -> {
-                ShortBuffer halves = (ShortBuffer) segment;
-                for (int i = 0; i < length; i++) {
-                    destination[offset + i] = BFloat16.toFloat(halves.get(at + i));
-                }
-            }
+        } finally {
+            Reference.reachabilityFence(storage);
         }
     }
 
@@ -255,26 +273,30 @@ public final class HostMatrix implements AutoCloseable {
         storage.checkWritable();
         int at = storage.index(firstRow + row, firstColumn + column);
         Buffer segment = storage.segment(firstRow + row);
-        switch (dtype()) {
-            case F64 -> {
-                DoubleBuffer doubles = (DoubleBuffer) segment;
-                for (int i = 0; i < length; i++) {
-                    doubles.put(at + i, source[offset + i]);
+        try {
+            switch (dtype()) {
+                case F64 -> {
+                    DoubleBuffer doubles = (DoubleBuffer) segment;
+                    for (int i = 0; i < length; i++) {
+                        doubles.put(at + i, source[offset + i]);
+                    }
+                }
+                case F32 -> ((FloatBuffer) segment).put(at, source, offset, length);
+                case F16 -> {
+                    ShortBuffer halves = (ShortBuffer) segment;
+                    for (int i = 0; i < length; i++) {
+                        halves.put(at + i, Float16.fromFloat(source[offset + i]));
+                    }
+                }
+                case BF16 -> {
+                    ShortBuffer halves = (ShortBuffer) segment;
+                    for (int i = 0; i < length; i++) {
+                        halves.put(at + i, BFloat16.fromFloat(source[offset + i]));
+                    }
                 }
             }
-            case F32 -> ((FloatBuffer) segment).put(at, source, offset, length);
-            case F16 -> {
-                ShortBuffer halves = (ShortBuffer) segment;
-                for (int i = 0; i < length; i++) {
-                    halves.put(at + i, Float16.fromFloat(source[offset + i]));
-                }
-            }
-            case BF16 -> {
-                ShortBuffer halves = (ShortBuffer) segment;
-                for (int i = 0; i < length; i++) {
-                    halves.put(at + i, BFloat16.fromFloat(source[offset + i]));
-                }
-            }
+        } finally {
+            Reference.reachabilityFence(storage);
         }
     }
 
@@ -284,26 +306,30 @@ public final class HostMatrix implements AutoCloseable {
         storage.checkWritable();
         int at = storage.index(firstRow + row, firstColumn + column);
         Buffer segment = storage.segment(firstRow + row);
-        switch (dtype()) {
-            case F64 -> ((DoubleBuffer) segment).put(at, source, offset, length);
-            case F32 -> {
-                FloatBuffer floats = (FloatBuffer) segment;
-                for (int i = 0; i < length; i++) {
-                    floats.put(at + i, (float) source[offset + i]);
+        try {
+            switch (dtype()) {
+                case F64 -> ((DoubleBuffer) segment).put(at, source, offset, length);
+                case F32 -> {
+                    FloatBuffer floats = (FloatBuffer) segment;
+                    for (int i = 0; i < length; i++) {
+                        floats.put(at + i, (float) source[offset + i]);
+                    }
+                }
+                case F16 -> {
+                    ShortBuffer halves = (ShortBuffer) segment;
+                    for (int i = 0; i < length; i++) {
+                        halves.put(at + i, Float16.fromDouble(source[offset + i]));
+                    }
+                }
+                case BF16 -> {
+                    ShortBuffer halves = (ShortBuffer) segment;
+                    for (int i = 0; i < length; i++) {
+                        halves.put(at + i, BFloat16.fromDouble(source[offset + i]));
+                    }
                 }
             }
-            case F16 -> {
-                ShortBuffer halves = (ShortBuffer) segment;
-                for (int i = 0; i < length; i++) {
-                    halves.put(at + i, Float16.fromDouble(source[offset + i]));
-                }
-            }
-            case BF16 -> {
-                ShortBuffer halves = (ShortBuffer) segment;
-                for (int i = 0; i < length; i++) {
-                    halves.put(at + i, BFloat16.fromDouble(source[offset + i]));
-                }
-            }
+        } finally {
+            Reference.reachabilityFence(storage);
         }
     }
 
@@ -371,6 +397,9 @@ public final class HostMatrix implements AutoCloseable {
     /** A new owned matrix with the same elements, packed, each rounded once to {@code dtype}. */
     public HostMatrix to(DType dtype) {
         HostMatrix copy = allocate(dtype, rows, columns);
+        if (columns == 0) {
+            return copy;
+        }
         int block = (int) Math.min(columns, 1 << 12);
         double[] doubles = new double[block];
         float[] floats = new float[block];

@@ -5,13 +5,14 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 
 /**
  * One block of native memory, zeroed and aligned to {@value #ALIGNMENT} bytes. It counts neither against {@code -Xmx}
  * nor against the limit on direct buffers; {@link #liveBytes()} is its account. Freed by {@link #close()}, or by the
- * garbage collector once nothing reaches the block.
+ * garbage collector once nothing reaches the block: beyond half of the machine's memory it is asked to look.
  */
 public final class HostMemory implements AutoCloseable {
     /** Alignment of every block's address, in bytes. */
@@ -22,6 +23,7 @@ public final class HostMemory implements AutoCloseable {
 
     private static final Cleaner CLEANER = Cleaner.create();
     private static final AtomicLong LIVE_BYTES = new AtomicLong();
+    private static final AtomicLong COLLECT_ABOVE = new AtomicLong(Pointer.totalPhysicalBytes() / 2);
 
     private final long address;
     private final long bytes;
@@ -44,12 +46,37 @@ public final class HostMemory implements AutoCloseable {
         if (bytes < 0) {
             throw new IllegalArgumentException("bytes is " + bytes + ": must not be negative");
         }
-        Pointer block = Pointer.calloc(1, Math.addExact(bytes, ALIGNMENT));
+        if (bytes > Long.MAX_VALUE - ALIGNMENT) {
+            throw new OutOfHostMemoryException(bytes, liveBytes());
+        }
+        if (bytes > COLLECT_ABOVE.get() - liveBytes()) {
+            freeUnreachable();
+        }
+        Pointer block = Pointer.calloc(1, bytes + ALIGNMENT);
+        if (block == null || block.isNull()) {
+            freeUnreachable();
+            block = Pointer.calloc(1, bytes + ALIGNMENT);
+        }
         if (block == null || block.isNull()) {
             throw new OutOfHostMemoryException(bytes, liveBytes());
         }
         LIVE_BYTES.addAndGet(bytes);
         return new HostMemory(block, bytes);
+    }
+
+    /**
+     * Lets the garbage collector, which does not see how much memory its small objects hold, free what nothing reaches;
+     * waits until something is freed, but not for long. What is in use after that may grow by a sixteenth of the
+     * machine's memory before the collector is asked again.
+     */
+    private static void freeUnreachable() {
+        long before = liveBytes();
+        System.gc();
+        for (int i = 0; i < 20 && liveBytes() >= before && before > 0; i++) {
+            LockSupport.parkNanos(1_000_000);
+        }
+        long total = Pointer.totalPhysicalBytes();
+        COLLECT_ABOVE.set(Math.max(total / 2, liveBytes() + total / 16));
     }
 
     /** Bytes in all blocks of this process that are not yet freed. */

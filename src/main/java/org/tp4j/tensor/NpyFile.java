@@ -1,6 +1,7 @@
 package org.tp4j.tensor;
 
 import java.io.IOException;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
@@ -37,7 +38,11 @@ public final class NpyFile {
      * @throws MatrixFileException if it cannot be written; nothing is left behind then
      */
     public static void write(Path file, Tensor tensor) throws MatrixFileException {
-        WholeFile.write(file, channel -> write(channel, tensor));
+        try {
+            WholeFile.write(file, channel -> write(channel, tensor));
+        } finally {
+            Reference.reachabilityFence(tensor); // its buffers do not keep it
+        }
     }
 
     private static HostMatrix matrix(InputFile file, NpyHeader header) throws IOException {
