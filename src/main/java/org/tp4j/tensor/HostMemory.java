@@ -102,7 +102,8 @@ public final class HostMemory implements AutoCloseable {
             throw new IndexOutOfBoundsException(
                     "window of " + length + " bytes at " + offset + " of a block of " + bytes);
         }
-        return new Address(address + offset, length).asByteBuffer().order(ByteOrder.nativeOrder());
+        ByteBuffer bytes = new Address(address + offset, length).asByteBuffer();
+        return bytes.slice(0, (int) length).order(ByteOrder.nativeOrder()); // JavaCPP makes one byte of none
     }
 
     /** Whether the block was freed. */
