@@ -171,7 +171,8 @@ final class NpyHeaderParser {
     }
 
     private MatrixFileException unexpected(String wanted) {
-        String found = at >= text.length() ? "its end" : MatrixFileException.quote(text.substring(at, at + 1));
+        boolean atEnd = at == text.length() || text.substring(at).equals("\n");
+        String found = atEnd ? "its end" : MatrixFileException.quote(text.substring(at, at + 1));
         return refuse("has a header with " + found + " at character " + at + " where " + wanted + " should be");
     }
 

@@ -99,7 +99,7 @@ final class StrictJson implements Closeable {
     /** The refusal of what was just read. */
     MatrixFileException refuse(String predicate) {
         return new MatrixFileException(
-                file, predicate + " at character " + offset() + " of its " + part + ": it must be written again");
+                file, predicate + " near character " + offset() + " of its " + part + ": it must be written again");
     }
 
     @Override

@@ -44,7 +44,7 @@ final class WholeFile {
             Path folder = target.getParent();
             if (folder == null || !Files.isDirectory(folder)) {
                 throw new MatrixFileException(
-                        file, "cannot be written because the folder " + folder + " does not exist: create it first");
+                        file, "cannot be written because there is no folder " + folder + ": create it first");
             }
             if (Files.exists(target) && !Files.isRegularFile(target)) {
                 try (FileChannel channel = FileChannel.open(target, StandardOpenOption.WRITE)) {
