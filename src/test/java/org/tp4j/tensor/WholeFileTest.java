@@ -66,8 +66,7 @@ class WholeFileTest {
         assertSentence(folder, " is a folder: name a file in it");
         Path plain = Files.write(folder.resolve("plain"), new byte[1]);
         assertSentence(
-                plain.resolve("y.npy"),
-                " cannot be written because there is no folder " + plain + ": create it first");
+                plain.resolve("y.npy"), " cannot be written because there is no folder " + plain + ": create it first");
         assertEquals(List.of("plain"), names());
     }
 
