@@ -1,0 +1,40 @@
+package org.tp4j.verify;
+
+import org.tp4j.comm.World;
+import org.tp4j.device.Nonlinearity;
+import org.tp4j.tensor.DType;
+import org.tp4j.tensor.WeightLayout;
+
+/** One world size, dtype and shape to check a law on, with the layers that its seed generates. */
+record Trial(Worlds worlds, int worldSize, DType dtype, Shape shape, WeightLayout layout, long seed) {
+    World world() {
+        return worlds.of(worldSize);
+    }
+
+    /** What a plain world of this size promises. */
+    Arithmetic arithmetic() {
+        return Arithmetic.of(dtype, worldSize);
+    }
+
+    LinearProblem integers() {
+        return new ExactIntegers(seed).linear(dtype, shape.tokens(), shape.in(), shape.out(), layout);
+    }
+
+    LinearProblem cancellingIntegers() {
+        return new ExactIntegers(seed).cancelling(dtype, shape.tokens(), shape.in(), shape.out(), layout);
+    }
+
+    LinearProblem reals() {
+        return new RandomReals(seed).linear(dtype, shape.tokens(), shape.in(), shape.out(), layout);
+    }
+
+    MlpProblem integerMlp(boolean gated) {
+        return new ExactIntegers(seed)
+                .mlp(dtype, shape.tokens(), shape.in(), shape.hidden(), shape.out(), layout, Nonlinearity.RELU, gated);
+    }
+
+    MlpProblem realMlp(Nonlinearity f, boolean gated) {
+        return new RandomReals(seed)
+                .mlp(dtype, shape.tokens(), shape.in(), shape.hidden(), shape.out(), layout, f, gated);
+    }
+}

@@ -1,0 +1,120 @@
+package org.tp4j.verify;
+
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.SplittableRandom;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import org.tp4j.comm.World;
+import org.tp4j.device.Backends;
+import org.tp4j.device.Device;
+import org.tp4j.device.DeviceKind;
+import org.tp4j.tensor.DType;
+import org.tp4j.tensor.WeightLayout;
+
+/**
+ * Every law on generated layers, over some world sizes and dtypes.
+ *
+ * @param kind which devices
+ * @param worldSizes how many ranks, one after the other
+ * @param dtypes which dtypes
+ * @param seed what the layers are generated from; the same verification always generates the same
+ */
+public record Verification(DeviceKind kind, List<Integer> worldSizes, List<DType> dtypes, long seed) {
+    /** The world sizes that are verified unless told otherwise. */
+    public static final List<Integer> DEFAULT_WORLD_SIZES = List.of(1, 2, 3, 4, 8);
+
+    /** @throws IllegalArgumentException if there is no world size or dtype, or a world cannot have a size */
+    public Verification {
+        worldSizes = List.copyOf(worldSizes);
+        dtypes = List.copyOf(dtypes);
+        if (worldSizes.isEmpty() || dtypes.isEmpty()) {
+            throw new IllegalArgumentException("the world sizes are " + worldSizes + " and the dtypes " + dtypes
+                    + ": there must be at least one of each");
+        }
+        for (int size : worldSizes) {
+            if (size < 1 || size > World.MAX_RANKS) {
+                throw new IllegalArgumentException("the world size is " + size + ": must be 1 to " + World.MAX_RANKS);
+            }
+        }
+    }
+
+    /** Every dtype, over {@link #DEFAULT_WORLD_SIZES}. */
+    public static Verification standard(DeviceKind kind, long seed) {
+        return new Verification(kind, DEFAULT_WORLD_SIZES, List.of(DType.values()), seed);
+    }
+
+    /** How many results {@link #run} gives. */
+    public int size() {
+        int count = 0;
+        for (Law law : Law.values()) {
+            long sizes = worldSizes.stream().filter(law::appliesTo).count();
+            count += (int) sizes * dtypes.size() * law.shapes().size();
+        }
+        return count;
+    }
+
+    /**
+     * Checks every law and gives each result to {@code progress} as it comes.
+     *
+     * @throws org.tp4j.device.NoDeviceException if no device of the kind works
+     */
+    public VerificationReport run(Consumer<LawResult> progress) {
+        return run(Backends.open(kind), progress);
+    }
+
+    /** As {@link #run(Consumer)}, on some devices. */
+    VerificationReport run(List<Device> devices, Consumer<LawResult> progress) {
+        long start = System.nanoTime();
+        SplittableRandom seeds = new SplittableRandom(seed);
+        List<LawResult> results = new ArrayList<>(size());
+        try (Worlds worlds = new Worlds(devices)) {
+            for (Law law : Law.values()) {
+                for (Trial trial : trials(law, worlds, seeds)) {
+                    LawResult result = law.check(trial);
+                    results.add(result);
+                    progress.accept(result);
+                }
+            }
+            Duration took = Duration.ofNanos(System.nanoTime() - start);
+            return new VerificationReport(this, results, environment(devices), took);
+        }
+    }
+
+    private List<Trial> trials(Law law, Worlds worlds, SplittableRandom seeds) {
+        List<Trial> trials = new ArrayList<>();
+        for (int worldSize : worldSizes) {
+            if (!law.appliesTo(worldSize)) {
+                continue;
+            }
+            for (DType dtype : dtypes) {
+                for (Shape shape : law.shapes()) {
+                    // Each trial has layers of its own; the layouts take turns, also over one shape.
+                    int number = trials.size();
+                    WeightLayout layout = (number / law.shapes().size() + number) % 2 == 0
+                            ? WeightLayout.OUT_IN
+                            : WeightLayout.IN_OUT;
+                    trials.add(new Trial(worlds, worldSize, dtype, shape, layout, seeds.nextLong()));
+                }
+            }
+        }
+        return trials;
+    }
+
+    private static Map<String, String> environment(List<Device> devices) {
+        Map<String, String> environment = new TreeMap<>();
+        for (Device device : devices) {
+            environment.put("device " + device.kind().label() + " " + device.index(), device.name());
+        }
+        Runtime runtime = Runtime.getRuntime();
+        environment.put("processors", Integer.toString(runtime.availableProcessors()));
+        environment.put("java", System.getProperty("java.vm.name") + " " + Runtime.version());
+        environment.put(
+                "system",
+                System.getProperty("os.name") + " " + System.getProperty("os.version") + ", "
+                        + System.getProperty("os.arch"));
+        return environment;
+    }
+}

@@ -1,0 +1,202 @@
+package org.tp4j.verify;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.stream.Collectors;
+import org.junit.jupiter.api.Test;
+import org.tp4j.device.Addends;
+import org.tp4j.device.Backends;
+import org.tp4j.device.Device;
+import org.tp4j.device.DeviceKind;
+import org.tp4j.device.Nonlinearity;
+import org.tp4j.device.SumOrder;
+import org.tp4j.tensor.DType;
+
+/** The laws hold on a device that works, and each breaks on a device that does not. */
+class VerificationTest {
+    private static final Set<Law> UNSPLIT =
+            EnumSet.of(Law.COLUMN_IS_UNSPLIT, Law.ROW_IS_UNSPLIT, Law.MLP_IS_UNSPLIT, Law.GATED_MLP_IS_UNSPLIT);
+
+    @Test
+    void everyLawHoldsOnTheCpu() {
+        Verification verification = Verification.standard(DeviceKind.CPU, 7);
+        List<LawResult> seen = new ArrayList<>();
+        VerificationReport report = verification.run(seen::add);
+        assertEquals(List.of(), report.failures());
+        assertEquals(verification.size(), report.results().size());
+        assertEquals(report.results(), seen);
+        for (Law law : Law.values()) {
+            for (int size : Verification.DEFAULT_WORLD_SIZES) {
+                assertEquals(law.appliesTo(size), !report.of(law, size).isEmpty(), law + " at " + size);
+            }
+        }
+    }
+
+    @Test
+    void oneSeedGivesOneReport() {
+        Verification verification = new Verification(DeviceKind.CPU, List.of(3), List.of(DType.F32), 5);
+        assertEquals(
+                verification.run(result -> {}).results(),
+                verification.run(result -> {}).results());
+    }
+
+    @Test
+    void aBiasThatIsDroppedBreaksEverySplit() {
+        Set<Law> broken = broken((operation, arguments) -> {
+            if (operation.equals("reduce")) {
+                arguments[4] = Addends.NONE;
+            }
+        });
+        assertTrue(broken.containsAll(UNSPLIT), broken.toString());
+    }
+
+    @Test
+    void aPartThatIsDroppedBreaksEverySum() {
+        Set<Law> broken = broken((operation, arguments) -> {
+            if (operation.equals("reduce") && parts(arguments).size() > 1) {
+                arguments[0] = parts(arguments).subList(1, parts(arguments).size());
+            }
+        });
+        assertTrue(
+                broken.containsAll(EnumSet.of(Law.ROW_IS_UNSPLIT, Law.MLP_IS_UNSPLIT, Law.GATED_MLP_IS_UNSPLIT)),
+                broken.toString());
+        assertFalse(broken.contains(Law.COLUMN_IS_UNSPLIT));
+    }
+
+    @Test
+    void aPartThatIsAddedTwiceBreaksEverySum() {
+        Set<Law> broken = broken((operation, arguments) -> {
+            if (operation.equals("reduce") && parts(arguments).size() > 1) {
+                List<Object> parts = new ArrayList<>(parts(arguments));
+                parts.add(parts.get(0));
+                arguments[0] = parts;
+            }
+        });
+        assertTrue(
+                broken.containsAll(EnumSet.of(Law.ROW_IS_UNSPLIT, Law.MLP_IS_UNSPLIT, Law.GATED_MLP_IS_UNSPLIT)),
+                broken.toString());
+    }
+
+    @Test
+    void anOrderThatChangesFromCallToCallBreaksOnlySameBits() {
+        AtomicInteger calls = new AtomicInteger();
+        Set<Law> broken = broken((operation, arguments) -> {
+            if (operation.equals("reduce") && calls.incrementAndGet() % 3 == 0) {
+                List<Object> parts = new ArrayList<>(parts(arguments));
+                Collections.rotate(parts, 1);
+                arguments[0] = parts;
+            }
+        });
+        assertTrue(broken.containsAll(EnumSet.of(Law.RANKS_AGREE, Law.RUNS_AGREE)), broken.toString());
+        assertTrue(Collections.disjoint(broken, UNSPLIT), broken.toString());
+    }
+
+    @Test
+    void anotherOrderInPartsOfAMatrixBreaksTheAgreementOfTheAlgorithms() {
+        Set<Law> broken = broken((operation, arguments) -> {
+            if (operation.equals("reduce") && (Long) arguments[1] > 0) {
+                arguments[3] = SumOrder.TREE;
+                List<Object> parts = new ArrayList<>(parts(arguments));
+                Collections.reverse(parts);
+                arguments[0] = parts;
+            }
+        });
+        assertTrue(broken.contains(Law.ALGORITHMS_AGREE), broken.toString());
+        assertTrue(Collections.disjoint(broken, UNSPLIT), broken.toString());
+    }
+
+    @Test
+    void sumsFromTheLeftBreakTpInvariance() {
+        Set<Law> broken = broken((operation, arguments) -> {
+            if (operation.equals("reduce")) {
+                arguments[3] = SumOrder.LEFT;
+            }
+        });
+        assertEquals(EnumSet.of(Law.TP_INVARIANT), broken);
+    }
+
+    @Test
+    void anotherNonlinearityBreaksMlps() {
+        Set<Law> broken = broken((operation, arguments) -> {
+            if (operation.equals("apply") && arguments[0] == Nonlinearity.GELU) {
+                arguments[0] = Nonlinearity.GELU_TANH;
+            } else if (operation.equals("applyGated") && arguments[0] == Nonlinearity.RELU) {
+                arguments[0] = Nonlinearity.NONE;
+            }
+        });
+        assertEquals(EnumSet.of(Law.MLP_IS_UNSPLIT, Law.GATED_MLP_IS_UNSPLIT), broken);
+    }
+
+    @Test
+    void aGateAndItsPartnerInterchangedBreakGatedMlps() {
+        Set<Law> broken = broken((operation, arguments) -> {
+            if (operation.equals("applyGated")) {
+                Object gate = arguments[1];
+                arguments[1] = arguments[2];
+                arguments[2] = gate;
+            }
+        });
+        assertTrue(broken.contains(Law.GATED_MLP_IS_UNSPLIT), broken.toString());
+        assertFalse(broken.contains(Law.MLP_IS_UNSPLIT));
+    }
+
+    @Test
+    void aDeviceThatThrowsBreaksEveryLawAndIsNamed() {
+        VerificationReport report = onFaultyDevice((operation, arguments) -> {
+            if (operation.equals("gemm")) {
+                throw new IllegalStateException("the product failed");
+            }
+        });
+        assertEquals(report.results().size(), report.failures().size());
+        assertTrue(
+                report.results().get(0).detail().contains("rank"),
+                report.results().get(0).detail());
+    }
+
+    @Test
+    void worldSizesAreChecked() {
+        List<DType> dtypes = List.of(DType.F32);
+        assertThrows(IllegalArgumentException.class, () -> new Verification(DeviceKind.CPU, List.of(0), dtypes, 1));
+        assertThrows(IllegalArgumentException.class, () -> new Verification(DeviceKind.CPU, List.of(), dtypes, 1));
+        assertThrows(IllegalArgumentException.class, () -> new Verification(DeviceKind.CPU, List.of(2), List.of(), 1));
+    }
+
+    @Test
+    void thePageTellsWhatFailedWithoutScripts() {
+        VerificationReport good = new Verification(DeviceKind.CPU, List.of(2), List.of(DType.F32), 3).run(result -> {});
+        String page = HtmlReport.of(good);
+        assertTrue(page.contains("All " + good.results().size() + " checks passed"));
+        assertFalse(page.contains("<script") || page.contains("http") || page.contains("<h2>Failures"));
+        LawResult bad = new LawResult(Law.RUNS_AGREE, 2, DType.F32, "1 x 2 -> 3", false, "a < b & \"c\"");
+        String failed = HtmlReport.of(
+                new VerificationReport(good.verification(), List.of(bad), good.environment(), good.took()));
+        assertTrue(failed.contains("1 of 1 checks failed"));
+        assertTrue(failed.contains("a &lt; b &amp; &quot;c&quot;"));
+    }
+
+    private static List<?> parts(Object[] arguments) {
+        return (List<?>) arguments[0];
+    }
+
+    private static Set<Law> broken(FaultyDevice.Fault fault) {
+        return onFaultyDevice(fault).failures().stream()
+                .map(LawResult::law)
+                .collect(Collectors.toCollection(() -> EnumSet.noneOf(Law.class)));
+    }
+
+    private static VerificationReport onFaultyDevice(FaultyDevice.Fault fault) {
+        List<Device> devices = Backends.open(DeviceKind.CPU).stream()
+                .<Device>map(device -> new FaultyDevice(device, fault))
+                .toList();
+        return new Verification(DeviceKind.CPU, List.of(4), List.of(DType.F32), 9).run(devices, result -> {});
+    }
+}
