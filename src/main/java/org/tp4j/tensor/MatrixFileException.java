@@ -84,10 +84,13 @@ public final class MatrixFileException extends IOException {
         if (cause instanceof ClosedByInterruptException) {
             return "interrupted";
         }
+        if (cause instanceof NoSuchFileException) {
+            return "no such file or folder";
+        }
         String text = cause instanceof FileSystemException system ? system.getReason() : cause.getMessage();
         if (text == null || text.isBlank()) {
             return cause.getClass().getSimpleName();
         }
-        return text.strip();
+        return text.strip().lines().findFirst().orElseThrow();
     }
 }

@@ -14,6 +14,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 
 /** JSON of a known form, read as a stream: every step says what it expects, and anything else is refused. */
 final class StrictJson implements Closeable {
@@ -61,7 +62,7 @@ final class StrictJson implements Closeable {
         if (next() != JsonToken.VALUE_STRING) {
             throw unexpected(what + ", a string");
         }
-        return parser.getText();
+        return text();
     }
 
     /** The next value, an array of sizes from 0 to 2^63 - 1. */
@@ -111,7 +112,7 @@ final class StrictJson implements Closeable {
         if (parser.currentToken() != JsonToken.VALUE_NUMBER_INT) {
             throw unexpected("a size in " + what);
         }
-        String digits = parser.getText();
+        String digits = text();
         try {
             long size = Long.parseLong(digits);
             if (size >= 0) {
@@ -131,8 +132,17 @@ final class StrictJson implements Closeable {
         }
     }
 
+    /** The current token's text, which the parser may decode only now; empty where there is none. */
+    private String text() throws IOException {
+        try {
+            return Objects.requireNonNullElse(parser.getText(), "");
+        } catch (JsonProcessingException | CharacterCodingException e) {
+            throw invalid(e);
+        }
+    }
+
     private MatrixFileException unexpected(String wanted) throws IOException {
-        String text = parser.getText();
+        String text = text();
         return refuse(
                 "has " + (text == null ? "nothing" : MatrixFileException.quote(text)) + " in place of " + wanted + ",");
     }

@@ -48,6 +48,9 @@ class SafetensorsMalformedTest {
                 bad(
                         SafetensorsBytes.raw(4, new byte[] {'{', '"', (byte) 0xff, '"'}, new byte[0]),
                         "has a header that is not valid UTF-8 near character 0: it must be written again"),
+                header(
+                        "{\"w\":{\"dtype\":\"F\u0000\"}}",
+                        "has a header that is not valid JSON near character 17: it must be written again"),
                 header("{\"w\":3}", "has '3' in place of tensor 'w', an object, near character 6" + AGAIN),
                 header("{\"w\":{}}", "has no dtype, no shape or not two data_offsets for 'w' near character 7" + AGAIN),
                 header(
