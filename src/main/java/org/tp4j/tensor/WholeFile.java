@@ -1,6 +1,7 @@
 package org.tp4j.tensor;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.Files;
@@ -14,7 +15,7 @@ import java.util.UUID;
  * beginning of a file is removed if writing fails and, by a shutdown hook, if the process is told to end. Of two writers
  * the last one to finish wins, whole.
  */
-final class WholeFile {
+public final class WholeFile {
     private final Path target;
     private final Path temporary;
     private boolean ended;
@@ -28,6 +29,20 @@ final class WholeFile {
     @FunctionalInterface
     interface Content {
         void writeTo(WritableByteChannel channel) throws IOException;
+    }
+
+    /**
+     * Writes these bytes to {@code file}, in place of what it held.
+     *
+     * @throws MatrixFileException if that fails; nothing is left behind then
+     */
+    public static void write(Path file, byte[] content) throws MatrixFileException {
+        write(file, channel -> {
+            ByteBuffer rest = ByteBuffer.wrap(content);
+            while (rest.hasRemaining()) {
+                channel.write(rest);
+            }
+        });
     }
 
     /**

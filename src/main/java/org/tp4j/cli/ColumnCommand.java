@@ -1,0 +1,41 @@
+package org.tp4j.cli;
+
+import java.util.concurrent.Callable;
+import org.tp4j.comm.Rank;
+import org.tp4j.layer.ColumnParallelLinear;
+import org.tp4j.layer.Weight;
+import org.tp4j.placement.Replicated;
+import org.tp4j.tensor.DType;
+import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.MatrixFileException;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Spec;
+
+/** {@code y = x W^T + b}, with W split by output features. */
+@Command(
+        name = "column",
+        description = "y = x W^T (+ b), with W (out, in) split by output features and y all-gathered.")
+final class ColumnCommand implements Callable<Integer> {
+    private static final LinearOptions.Split SPLIT = new LinearOptions.Split("column", false, ColumnCommand::forward);
+
+    @Mixin
+    private LayerOptions options;
+
+    @Mixin
+    private LinearOptions linear;
+
+    @Spec
+    private CommandSpec spec;
+
+    @Override
+    public Integer call() throws MatrixFileException {
+        return linear.run(SPLIT, options, spec.commandLine().getOut());
+    }
+
+    private static Replicated forward(Rank rank, HostMatrix x, Weight weight, DType dtype) {
+        var layer = ColumnParallelLinear.shardOf(rank, weight);
+        return rank.comm().allGather(layer.forward(rank.replicate(x, dtype)));
+    }
+}
