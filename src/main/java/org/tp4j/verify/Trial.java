@@ -5,8 +5,19 @@ import org.tp4j.device.Nonlinearity;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.WeightLayout;
 
-/** One world size, dtype and shape to check a law on, with the layers that its seed generates. */
-record Trial(Worlds worlds, int worldSize, DType dtype, Shape shape, WeightLayout layout, long seed) {
+/** One law, on one world size, dtype and shape, with the layers that its seed generates. */
+record Trial(Law law, Worlds worlds, int worldSize, DType dtype, Shape shape, WeightLayout layout, long seed) {
+    /** Checks the law; a layer that cannot be computed at all breaks it. */
+    LawResult check() {
+        Finding finding;
+        try {
+            finding = law.find(this);
+        } catch (RuntimeException e) {
+            finding = new Finding(false, e.toString());
+        }
+        return new LawResult(law, worldSize, dtype, law.describe(shape), finding.passed(), finding.detail());
+    }
+
     World world() {
         return worlds.of(worldSize);
     }

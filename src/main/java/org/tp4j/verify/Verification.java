@@ -70,33 +70,31 @@ public record Verification(DeviceKind kind, List<Integer> worldSizes, List<DType
         long start = System.nanoTime();
         SplittableRandom seeds = new SplittableRandom(seed);
         List<LawResult> results = new ArrayList<>(size());
-        try (Worlds worlds = new Worlds(devices)) {
-            for (Law law : Law.values()) {
-                for (Trial trial : trials(law, worlds, seeds)) {
-                    LawResult result = law.check(trial);
+        for (int worldSize : worldSizes) {
+            try (Worlds worlds = new Worlds(devices)) {
+                for (Trial trial : trials(worlds, worldSize, seeds)) {
+                    LawResult result = trial.check();
                     results.add(result);
                     progress.accept(result);
                 }
             }
-            Duration took = Duration.ofNanos(System.nanoTime() - start);
-            return new VerificationReport(this, results, environment(devices), took);
         }
+        Duration took = Duration.ofNanos(System.nanoTime() - start);
+        return new VerificationReport(this, results, environment(devices), took);
     }
 
-    private List<Trial> trials(Law law, Worlds worlds, SplittableRandom seeds) {
+    /** Each trial has layers of its own; the layouts take turns over dtypes and shapes. */
+    private List<Trial> trials(Worlds worlds, int worldSize, SplittableRandom seeds) {
         List<Trial> trials = new ArrayList<>();
-        for (int worldSize : worldSizes) {
+        for (Law law : Law.values()) {
             if (!law.appliesTo(worldSize)) {
                 continue;
             }
-            for (DType dtype : dtypes) {
-                for (Shape shape : law.shapes()) {
-                    // Each trial has layers of its own; the layouts take turns, also over one shape.
-                    int number = trials.size();
-                    WeightLayout layout = (number / law.shapes().size() + number) % 2 == 0
-                            ? WeightLayout.OUT_IN
-                            : WeightLayout.IN_OUT;
-                    trials.add(new Trial(worlds, worldSize, dtype, shape, layout, seeds.nextLong()));
+            for (int i = 0; i < dtypes.size(); i++) {
+                for (int j = 0; j < law.shapes().size(); j++) {
+                    WeightLayout layout = (i + j) % 2 == 0 ? WeightLayout.OUT_IN : WeightLayout.IN_OUT;
+                    Shape shape = law.shapes().get(j);
+                    trials.add(new Trial(law, worlds, worldSize, dtypes.get(i), shape, layout, seeds.nextLong()));
                 }
             }
         }

@@ -9,7 +9,7 @@ import java.util.Objects;
  * What a verification found.
  *
  * @param verification what was verified
- * @param results every result, law by law
+ * @param results every result, world size by world size
  * @param environment what it ran on, by name
  * @param took how long it took
  */

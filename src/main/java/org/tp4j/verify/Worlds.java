@@ -8,7 +8,7 @@ import org.tp4j.comm.World;
 import org.tp4j.device.AllReduceAlgorithm;
 import org.tp4j.device.Device;
 
-/** The worlds that a verification runs on, each opened when it is first needed. */
+/** The worlds that some trials run on, each opened when it is first needed. */
 final class Worlds implements AutoCloseable {
     private final List<Device> devices;
     private final Map<Settings, World> open = new HashMap<>();

@@ -84,6 +84,28 @@ class ComparisonTest {
         assertEquals(bound * 1.01, report.maxAbsError(), bound * 6e-3);
     }
 
+    @ParameterizedTest
+    @CsvSource({"false, 77", "true, 149"})
+    void errorsOfTheHiddenLayerAreCarriedThrough(boolean gated, int roundoffs) {
+        // h = 64 within (K + N + 2) 64 u, twice that relative error with a gate, then n = 1 + N + 1 more, and roundings
+        HostMatrix ones = filled(DType.F32, 64, 1, 1);
+        MlpProblem problem = new MlpProblem(
+                filled(DType.F32, 1, 64, 1),
+                ones,
+                gated ? Optional.of(ones) : Optional.empty(),
+                filled(DType.F32, 1, 1, 1),
+                WeightLayout.IN_OUT,
+                Nonlinearity.NONE,
+                Optional.empty());
+        double y = gated ? 4096 : 64;
+        double u = DType.F32.unitRoundoff();
+        ErrorReport inside = judge(problem, DType.F32, HostMatrix.of(new double[][] {{y * (1 + (roundoffs - 1) * u)}}));
+        assertTrue(inside.passed(), inside.toString());
+        ErrorReport outside =
+                judge(problem, DType.F32, HostMatrix.of(new double[][] {{y * (1 - (roundoffs + 1) * u)}}));
+        assertFalse(outside.passed(), outside.toString());
+    }
+
     @Test
     void theWorstElementIsNamed() {
         LinearProblem problem = linear(DType.F32);
