@@ -150,7 +150,7 @@ class HostMatrixTest {
 
     @Test
     void impossibleSizesAreRefusedBeforeMemoryIsTaken() {
-        long before = HostMemory.liveBytes();
+        long before = Account.settled();
         assertEquals(
                 "a matrix cannot be (-1, 2)",
                 assertThrows(IllegalArgumentException.class, () -> HostMatrix.allocate(DType.F32, -1, 2))
@@ -221,7 +221,7 @@ class HostMatrixTest {
 
     @Test
     void ownedMemoryOverTwoGibibytesIsOneBlockInSegments() {
-        long before = HostMemory.liveBytes();
+        long before = Account.settled();
         long columns = 1000;
         long rows = 3 * GIB / 4 / columns; // 3 GiB, more than -Xmx; untouched pages cost nothing
         assertTrue(rows * columns * 4 > Runtime.getRuntime().maxMemory());
@@ -257,7 +257,7 @@ class HostMatrixTest {
                 channel.write(value.putFloat(0, (float) (row + 1)), offset + (row * columns + 999) * 4);
             }
         }
-        long before = HostMemory.liveBytes();
+        long before = Account.settled();
         try (FileChannel channel = FileChannel.open(file)) {
             HostMatrix matrix = HostMatrix.map(channel, offset, DType.F32, rows, columns);
             for (long row : marked) {

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 class HostMemoryTest {
     @Test
     void theAccountReturnsToWhereItWas() {
-        long before = HostMemory.liveBytes();
+        long before = Account.settled();
         HostMemory memory = HostMemory.allocate(1001);
         assertEquals(before + 1001, HostMemory.liveBytes());
         assertEquals(0, memory.address() % HostMemory.ALIGNMENT);

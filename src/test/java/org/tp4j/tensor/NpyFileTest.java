@@ -261,7 +261,7 @@ class NpyFileTest {
                     ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putFloat(0, 5);
             channel.write(mark, header.length + rows * columns * 4 - 4);
         }
-        long before = HostMemory.liveBytes();
+        long before = Account.settled();
         try (Tensor tensor = NpyFile.read(file)) {
             assertEquals(5, tensor.matrix().get(rows - 1, columns - 1));
             assertEquals(0, tensor.matrix().get(rows - 1, columns - 2));
@@ -271,7 +271,7 @@ class NpyFileTest {
 
     @Test
     void copiesAreFreedWithTheirTensor() throws IOException {
-        long before = HostMemory.liveBytes();
+        long before = Account.settled();
         Tensor tensor = read(NpyBytes.file(">i4", true, "(2, 2)", NpyBytes.numbers(">i4", 1, 2, 3, 4)));
         assertEquals(before + 4 * 4, HostMemory.liveBytes());
         tensor.close();

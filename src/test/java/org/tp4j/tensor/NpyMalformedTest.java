@@ -2,6 +2,7 @@ package org.tp4j.tensor;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -143,7 +144,7 @@ class NpyMalformedTest {
         Path path = Files.write(folder.resolve("x.npy"), file);
         MatrixFileException refused = assertThrows(MatrixFileException.class, () -> NpyFile.read(path));
         assertEquals(path + " " + predicate, refused.getMessage());
-        assertEquals(before, HostMemory.liveBytes());
+        assertTrue(HostMemory.liveBytes() <= before);
     }
 
     @Test

@@ -40,7 +40,7 @@ class SafetensorsFileTest {
         }
         for (int shift = 0; shift < 2; shift++) {
             String header = header(shift, entry("w", dtype.name(), "[2,3]", 0, data.capacity()));
-            long before = HostMemory.liveBytes();
+            long before = Account.settled();
             try (Tensor tensor = read(SafetensorsBytes.file(header, data.array()), "w")) {
                 assertEquals(dtype, tensor.matrix().dtype());
                 assertEquals(shift == 0, tensor.matrix().isReadOnly());

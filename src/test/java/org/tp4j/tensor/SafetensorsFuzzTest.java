@@ -12,7 +12,7 @@ import java.util.List;
  * else it runs its seeds.
  */
 class SafetensorsFuzzTest {
-    private static final int TENSORS = 4;
+    private static final int TENSORS = 4; // which one is read depends on the length, so that all are
 
     private final Path file;
     private final Path index;
@@ -28,11 +28,9 @@ class SafetensorsFuzzTest {
 
     @FuzzTest(maxDuration = "5m")
     void read(byte[] bytes) throws IOException {
-        for (int i = 0; i < TENSORS; i++) {
-            int which = i;
-            Fuzzing.check(file, bytes, path -> SafetensorsFile.read(path, name(path, which)));
-            Fuzzing.check(file, wrapped(bytes), path -> SafetensorsFile.read(path, name(path, which)));
-        }
+        int which = bytes.length % TENSORS;
+        Fuzzing.check(file, bytes, path -> SafetensorsFile.read(path, name(path, which)));
+        Fuzzing.check(file, wrapped(bytes), path -> SafetensorsFile.read(path, name(path, which)));
         Fuzzing.check(index, bytes, path -> SafetensorsFile.read(path, name(path, 0)));
     }
 

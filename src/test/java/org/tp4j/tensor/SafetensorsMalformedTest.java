@@ -2,6 +2,7 @@ package org.tp4j.tensor;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.tp4j.tensor.SafetensorsBytes.entry;
 
 import java.io.IOException;
@@ -147,7 +148,7 @@ class SafetensorsMalformedTest {
         Path path = Files.write(folder.resolve("x.safetensors"), file);
         MatrixFileException refused = assertThrows(MatrixFileException.class, () -> SafetensorsFile.read(path, "w"));
         assertEquals(path + " " + predicate, refused.getMessage());
-        assertEquals(before, HostMemory.liveBytes());
+        assertTrue(HostMemory.liveBytes() <= before);
     }
 
     @Test
