@@ -39,7 +39,7 @@ public final class World implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofMillis(100);
 
     /** From a failure until ranks that have not returned are abandoned. */
-    private static final Duration GRACE = Duration.ofMillis(900);
+    private static final Duration GRACE = Duration.ofMillis(700);
 
     private static final System.Logger LOG = System.getLogger(World.class.getName());
 
