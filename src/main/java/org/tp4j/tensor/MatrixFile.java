@@ -26,16 +26,12 @@ public record MatrixFile(Path path, Optional<String> tensor) {
     public static MatrixFile parse(String text) throws MatrixFileException {
         try {
             for (String ending : CHECKPOINTS) {
-                if (text.endsWith(ending)) {
-                    return new MatrixFile(Path.of(text), Optional.empty());
-                }
-                int end = text.indexOf(ending + ":");
-                if (end >= 0) {
-                    int colon = end + ending.length();
+                int colon = text.indexOf(ending + ":") + ending.length();
+                if (colon >= ending.length()) {
                     return new MatrixFile(Path.of(text.substring(0, colon)), Optional.of(text.substring(colon + 1)));
                 }
             }
-            if (text.endsWith(NPY)) {
+            if (text.endsWith(NPY) || CHECKPOINTS.stream().anyMatch(text::endsWith)) {
                 return new MatrixFile(Path.of(text), Optional.empty());
             }
         } catch (InvalidPathException e) {

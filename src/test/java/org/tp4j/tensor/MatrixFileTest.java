@@ -28,6 +28,8 @@ class MatrixFileTest {
         "m.safetensors:w.weight,m.safetensors,w.weight",
         "d/m.safetensors:a:b,d/m.safetensors,a:b",
         "m.safetensors:x.npy,m.safetensors,x.npy",
+        "m.index.json:a.safetensors,m.index.json,a.safetensors",
+        "m.safetensors:,m.safetensors,''",
         "model.safetensors.index.json:w,model.safetensors.index.json,w",
         "m.safetensors,m.safetensors,",
     })
