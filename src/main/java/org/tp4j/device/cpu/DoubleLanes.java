@@ -48,11 +48,24 @@ final class DoubleLanes implements Lanes {
     }
 
     @Override
-    public void add(int slot, int other, int offset, int length) {
+    public void gather(int slot, int other, int offset, int stride, int length) {
+        double[] gathered = slot(slot);
+        double[] values = slots[other];
+        if (stride == 1) {
+            System.arraycopy(values, offset, gathered, 0, length);
+            return;
+        }
+        for (int i = 0; i < length; i++) {
+            gathered[i] = values[offset + i * stride];
+        }
+    }
+
+    @Override
+    public void add(int slot, int other, int length) {
         double[] sums = slots[slot];
         double[] values = slots[other];
         for (int i = 0; i < length; i++) {
-            sums[i] += values[offset + i];
+            sums[i] += values[i];
         }
     }
 

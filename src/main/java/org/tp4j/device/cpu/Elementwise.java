@@ -45,15 +45,30 @@ final class Elementwise {
 
     /** {@code destination = source}, rounded once. */
     void convert(HostMatrix source, HostMatrix destination) {
-        if (source.dtype() == destination.dtype()) {
-            copy(source, destination);
-        } else {
-            apply(Nonlinearity.NONE, source, destination);
+        apply(Nonlinearity.NONE, source, destination);
+    }
+
+    /** {@code destination = source^T}, of equal dtype; the source is packed, its rows no longer than a slot. */
+    void transpose(HostMatrix source, HostMatrix destination) {
+        Lanes lanes = isNarrow(source) ? floats : doubles;
+        int columns = (int) source.columns();
+        int rowsAtOnce = Lanes.CAPACITY / columns;
+        for (long row = 0; row < source.rows(); row += rowsAtOnce) {
+            int rows = (int) Math.min(rowsAtOnce, source.rows() - row);
+            lanes.load(FIRST, source, row, 0, rows * columns);
+            for (int column = 0; column < columns; column++) {
+                lanes.gather(SECOND, FIRST, column, columns, rows);
+                lanes.store(SECOND, destination, column, row, rows);
+            }
         }
     }
 
     /** {@code destination = f(source)}, rounded once. */
     void apply(Nonlinearity f, HostMatrix source, HostMatrix destination) {
+        if (f == Nonlinearity.NONE && source.dtype() == destination.dtype()) {
+            copy(source, destination);
+            return;
+        }
         Lanes lanes = isExactInF32(f) && isNarrow(source) && isNarrow(destination) ? floats : doubles;
         forEachRun(Lanes.LENGTH, source, source, destination, (row, column, length) -> {
             lanes.load(FIRST, source, row, column, length);

@@ -42,11 +42,24 @@ final class FloatLanes implements Lanes {
     }
 
     @Override
-    public void add(int slot, int other, int offset, int length) {
+    public void gather(int slot, int other, int offset, int stride, int length) {
+        float[] gathered = slot(slot);
+        float[] values = slots[other];
+        if (stride == 1) {
+            System.arraycopy(values, offset, gathered, 0, length);
+            return;
+        }
+        for (int i = 0; i < length; i++) {
+            gathered[i] = values[offset + i * stride];
+        }
+    }
+
+    @Override
+    public void add(int slot, int other, int length) {
         float[] sums = slots[slot];
         float[] values = slots[other];
         for (int i = 0; i < length; i++) {
-            sums[i] += values[offset + i];
+            sums[i] += values[i];
         }
     }
 

@@ -12,7 +12,7 @@ sealed interface Lanes permits FloatLanes, DoubleLanes {
     /** The most elements that are worked on at a time. */
     int LENGTH = 4096;
 
-    /** The most columns of a row that is tiled to {@link #LENGTH} and more. */
+    /** The most elements that a slot holds. */
     int CAPACITY = 2 * LENGTH;
 
     /** {@code slot = elements} from {@code (row, column)} on, exactly. */
@@ -21,8 +21,11 @@ sealed interface Lanes permits FloatLanes, DoubleLanes {
     /** {@code slot = slot[0, period)} again and again, {@code length} elements in all. */
     void repeat(int slot, int period, int length);
 
-    /** {@code slot += other[offset, offset + length)}. */
-    void add(int slot, int other, int offset, int length);
+    /** {@code slot[i] = other[offset + i * stride]}. */
+    void gather(int slot, int other, int offset, int stride, int length);
+
+    /** {@code slot += other}. */
+    void add(int slot, int other, int length);
 
     /** {@code slot = f(slot)}. */
     void apply(Nonlinearity f, int slot, int length);

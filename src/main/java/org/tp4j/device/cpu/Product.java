@@ -11,15 +11,23 @@ import org.tp4j.tensor.WeightLayout;
  *
  * <table>
  * <caption>How a product is done</caption>
- * <tr><td>one token</td><td>{@code gemv}: {@code gemm} packs W first, which takes four times as long</td></tr>
- * <tr><td>f32, f64</td><td>in place, W in blocks of rows of {@link #BLOCK_BYTES}: a block that lies across two mappings
- * of a file is copied, and that should be little</td></tr>
- * <tr><td>f16, bf16</td><td>in panels of {@link #PANEL_OUT} x {@link #PANEL_IN} elements of W, converted to f32, which
- * fit the second-level cache</td></tr>
+ * <tr><th>case</th><th>calls</th><th>why</th></tr>
+ * <tr><td>W (out, in)</td><td>{@link #OUT_BLOCK} rows of W at a time</td><td>OpenBLAS walks all rows of W for a few
+ * hundred inputs and then again for the next; a block's pages stay in reach of the TLB and the second-level cache</td></tr>
+ * <tr><td>one token</td><td>{@code gemv}</td><td>{@code gemm} packs W, which is read but once</td></tr>
+ * <tr><td>W (out, in), to {@link #FEW_TOKENS} tokens</td><td>{@code y^T = W x^T}, then transposed</td><td>OpenBLAS packs
+ * the second operand, here the small one, once and keeps it in cache</td></tr>
+ * <tr><td>W (in, out)</td><td>by input features, {@link #IN_BLOCK_BYTES} of W at a time</td><td>only that a block which
+ * lies across two mappings of a file, and must be copied, is small</td></tr>
+ * <tr><td>f16, bf16</td><td>by panels of {@link #PANEL_OUT} x {@link #PANEL_IN} elements of W, converted to f32</td><td>a
+ * converted panel stays in the second-level cache</td></tr>
  * </table>
  */
 final class Product implements AutoCloseable {
-    private static final long BLOCK_BYTES = 64 << 20;
+    private static final int OUT_BLOCK = 256;
+    private static final int FEW_TOKENS = 128;
+    private static final long IN_BLOCK_BYTES = 64 << 20;
+    private static final long TOKEN_BLOCK_BYTES = 64 << 20;
     private static final int PANEL_OUT = 256;
     private static final int PANEL_IN = 1024;
     private static final int PANEL_TOKENS = 2048;
@@ -28,6 +36,7 @@ final class Product implements AutoCloseable {
     private final Elementwise elementwise;
     private final Staging stagedX = new Staging();
     private final Staging stagedW = new Staging();
+    private final Staging stagedY = new Staging();
 
     Product(OpenBlas blas, Elementwise elementwise) {
         this.blas = blas;
@@ -58,31 +67,50 @@ final class Product implements AutoCloseable {
     public void close() {
         stagedX.close();
         stagedW.close();
+        stagedY.close();
     }
 
     private void inPlace(HostMatrix x, HostMatrix w, WeightLayout layout, HostMatrix y) {
-        long tokens = rowsPerBlock(x);
+        long tokens = Math.max(1, TOKEN_BLOCK_BYTES / rowBytes(x));
         for (long token = 0; token < x.rows(); token += tokens) {
             long end = Math.min(token + tokens, x.rows());
-            inWeightBlocks(unbroken(x, token, end, stagedX), w, layout, Operand.of(y, token, end));
-        }
-    }
-
-    private void inWeightBlocks(Operand x, HostMatrix w, WeightLayout layout, Operand y) {
-        long rows = rowsPerBlock(w);
-        for (long row = 0; row < w.rows(); row += rows) {
-            long end = Math.min(row + rows, w.rows());
-            Operand block = unbroken(w, row, end, stagedW);
+            Operand someX = unbroken(x, token, end, stagedX);
             if (layout == WeightLayout.OUT_IN) {
-                blas.multiply(x, block, layout, 0, y.columns((int) row, (int) end));
+                byOutputs(someX, w, y.rows(token, end));
             } else {
-                blas.multiply(x.columns((int) row, (int) end), block, layout, row == 0 ? 0 : 1, y);
+                byInputs(someX, w, y.rows(token, end));
             }
         }
     }
 
-    private static long rowsPerBlock(HostMatrix matrix) {
-        return Math.max(1, BLOCK_BYTES / (matrix.rowStride() * matrix.dtype().bytes()));
+    private void byOutputs(Operand x, HostMatrix w, HostMatrix y) {
+        boolean transposed = x.rows() > 1 && x.rows() <= FEW_TOKENS;
+        for (long out = 0; out < w.rows(); out += OUT_BLOCK) {
+            long end = Math.min(out + OUT_BLOCK, w.rows());
+            Operand block = unbroken(w, out, end, stagedW);
+            HostMatrix someY = y.columns(out, end);
+            if (transposed) {
+                HostMatrix turned = stagedY.matrix(y.dtype(), block.rows(), x.rows());
+                blas.multiply(block, x, WeightLayout.OUT_IN, 0, Operand.of(turned));
+                elementwise.transpose(turned, someY);
+            } else {
+                blas.multiply(x, block, WeightLayout.OUT_IN, 0, Operand.of(someY));
+            }
+        }
+    }
+
+    private void byInputs(Operand x, HostMatrix w, HostMatrix y) {
+        long rows = Math.max(1, IN_BLOCK_BYTES / rowBytes(w));
+        for (long in = 0; in < w.rows(); in += rows) {
+            long end = Math.min(in + rows, w.rows());
+            Operand block = unbroken(w, in, end, stagedW);
+            Operand someX = x.columns((int) in, (int) end);
+            blas.multiply(someX, block, WeightLayout.IN_OUT, in == 0 ? 0 : 1, Operand.of(y));
+        }
+    }
+
+    private static long rowBytes(HostMatrix matrix) {
+        return matrix.rowStride() * matrix.dtype().bytes();
     }
 
     private static Operand unbroken(HostMatrix matrix, long from, long to, Staging staging) {

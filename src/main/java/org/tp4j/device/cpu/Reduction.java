@@ -49,7 +49,7 @@ final class Reduction {
             }
             if (residual.isPresent()) {
                 lanes.load(SUM + 1, residual.get(), row, column, length);
-                lanes.add(SUM, SUM + 1, 0, length);
+                lanes.add(SUM, SUM + 1, length);
             }
             for (int i = 0; i < destinations.size(); i++) {
                 lanes.store(SUM, CpuMatrix.host(destinations.get(i)), row, column, length);
@@ -80,7 +80,7 @@ final class Reduction {
         load(SUM, 0, row, column, length);
         for (int part = 1; part < parts.size(); part++) {
             load(SUM + 1, part, row, column, length);
-            lanes.add(SUM, SUM + 1, 0, length);
+            lanes.add(SUM, SUM + 1, length);
         }
     }
 
@@ -93,7 +93,7 @@ final class Reduction {
         int middle = from + Integer.highestOneBit(to - from - 1);
         sumTree(slot, from, middle, row, column, length);
         sumTree(slot + 1, middle, to, row, column, length);
-        lanes.add(slot, slot + 1, 0, length);
+        lanes.add(slot, slot + 1, length);
     }
 
     private void load(int slot, int part, long row, long column, int length) {
@@ -112,10 +112,10 @@ final class Reduction {
 
     private void addBias(long column, int length) {
         if (hasTiledBias()) {
-            lanes.add(SUM, BIAS, (int) column, length);
+            lanes.gather(SUM + 1, BIAS, (int) column, 1, length);
         } else {
-            lanes.load(BIAS, bias.orElseThrow(), 0, column, length);
-            lanes.add(SUM, BIAS, 0, length);
+            lanes.load(SUM + 1, bias.orElseThrow(), 0, column, length);
         }
+        lanes.add(SUM, SUM + 1, length);
     }
 }
