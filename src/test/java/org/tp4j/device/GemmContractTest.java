@@ -27,7 +27,7 @@ import org.tp4j.tensor.WeightLayout;
 @ParameterizedClass
 @MethodSource("org.tp4j.device.TestDevices#all")
 class GemmContractTest {
-    /** (tokens, in, out): single rows and columns, primes, nothing at all, and both sides of the conversion's panels. */
+    /** (tokens, in, out): single rows and columns, primes, nothing at all, and both sides of where products are cut. */
     private static final List<int[]> SHAPES = List.of(
             new int[] {1, 1, 1},
             new int[] {1, 7, 5},
@@ -37,6 +37,9 @@ class GemmContractTest {
             new int[] {13, 101, 257},
             new int[] {5, 1024, 256},
             new int[] {17, 2049, 31},
+            new int[] {3, 40, 1100},
+            new int[] {64, 33, 530},
+            new int[] {65, 17, 2100},
             new int[] {0, 4, 3},
             new int[] {4, 3, 0},
             new int[] {3, 0, 4},

@@ -1,5 +1,6 @@
 package org.tp4j.device.cpu;
 
+import java.lang.ref.Reference;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
@@ -106,7 +107,13 @@ final class CpuStream implements Stream {
             List<DeviceMatrix> destinations) {
         Arguments.forReduce(parts, from, to, addends, destinations);
         Lanes lanes = parts.get(0).dtype() == DType.F64 ? doubles : floats;
-        new Reduction(lanes, order, parts, addends, destinations).run(from, to);
+        try {
+            new Reduction(lanes, order, parts, addends, destinations).run(from, to);
+        } finally { // buffers do not keep the memory that they lie on
+            Reference.reachabilityFence(parts);
+            Reference.reachabilityFence(addends);
+            Reference.reachabilityFence(destinations);
+        }
     }
 
     @Override

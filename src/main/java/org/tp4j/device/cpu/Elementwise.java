@@ -1,5 +1,6 @@
 package org.tp4j.device.cpu;
 
+import java.lang.ref.Reference;
 import org.tp4j.device.Nonlinearity;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
@@ -105,15 +106,21 @@ final class Elementwise {
     private static void forEachRun(int longest, HostMatrix a, HostMatrix b, HostMatrix c, Run run) {
         long columns = a.columns();
         long count = a.rows() * columns;
-        for (long at = 0; at < count; ) {
-            long row = at / columns;
-            long column = at % columns;
-            int length = (int) Math.min(longest, count - at);
-            length = Runs.length(a, row, column, length);
-            length = Runs.length(b, row, column, length);
-            length = Runs.length(c, row, column, length);
-            run.on(row, column, length);
-            at += length;
+        try {
+            for (long at = 0; at < count; ) {
+                long row = at / columns;
+                long column = at % columns;
+                int length = (int) Math.min(longest, count - at);
+                length = Runs.length(a, row, column, length);
+                length = Runs.length(b, row, column, length);
+                length = Runs.length(c, row, column, length);
+                run.on(row, column, length);
+                at += length;
+            }
+        } finally { // buffers and addresses do not keep the memory that they lead to
+            Reference.reachabilityFence(a);
+            Reference.reachabilityFence(b);
+            Reference.reachabilityFence(c);
         }
     }
 }

@@ -12,11 +12,12 @@ import org.tp4j.tensor.WeightLayout;
  * <table>
  * <caption>How a product is done</caption>
  * <tr><th>case</th><th>calls</th><th>why</th></tr>
- * <tr><td>W (out, in)</td><td>{@link #OUT_BLOCK} rows of W at a time</td><td>OpenBLAS walks all rows of W for a few
- * hundred inputs and then again for the next; a block's pages stay in reach of the TLB and the second-level cache</td></tr>
  * <tr><td>one token</td><td>{@code gemv}</td><td>{@code gemm} packs W, which is read but once</td></tr>
- * <tr><td>W (out, in), to {@link #FEW_TOKENS} tokens</td><td>{@code y^T = W x^T}, then transposed</td><td>OpenBLAS packs
- * the second operand, here the small one, once and keeps it in cache</td></tr>
+ * <tr><td>W (out, in)</td><td>by {@link #FEW_OUTPUTS} output features for at most {@link #FEW_TOKENS} tokens, else by
+ * {@link #MANY_OUTPUTS}</td><td>OpenBLAS walks all rows of W for a few hundred inputs and then again for the next; a
+ * block's pages stay in reach of the TLB. With many tokens small blocks cost more than they gain</td></tr>
+ * <tr><td>the same in f32, for few tokens</td><td>{@code y^T = W x^T}, then transposed</td><td>OpenBLAS packs the second
+ * operand, here the small one, and keeps it in cache: a quarter faster. Its f64 kernels do not gain</td></tr>
  * <tr><td>W (in, out)</td><td>by input features, {@link #IN_BLOCK_BYTES} of W at a time</td><td>only that a block which
  * lies across two mappings of a file, and must be copied, is small</td></tr>
  * <tr><td>f16, bf16</td><td>by panels of {@link #PANEL_OUT} x {@link #PANEL_IN} elements of W, converted to f32</td><td>a
@@ -24,8 +25,9 @@ import org.tp4j.tensor.WeightLayout;
  * </table>
  */
 final class Product implements AutoCloseable {
-    private static final int OUT_BLOCK = 256;
-    private static final int FEW_TOKENS = 128;
+    private static final int FEW_TOKENS = 64;
+    private static final int FEW_OUTPUTS = 512;
+    private static final int MANY_OUTPUTS = 2048;
     private static final long IN_BLOCK_BYTES = 64 << 20;
     private static final long TOKEN_BLOCK_BYTES = 64 << 20;
     private static final int PANEL_OUT = 256;
@@ -84,9 +86,11 @@ final class Product implements AutoCloseable {
     }
 
     private void byOutputs(Operand x, HostMatrix w, HostMatrix y) {
-        boolean transposed = x.rows() > 1 && x.rows() <= FEW_TOKENS;
-        for (long out = 0; out < w.rows(); out += OUT_BLOCK) {
-            long end = Math.min(out + OUT_BLOCK, w.rows());
+        boolean few = x.rows() <= FEW_TOKENS;
+        boolean transposed = few && x.rows() > 1 && x.dtype() == DType.F32;
+        int outputs = few ? FEW_OUTPUTS : MANY_OUTPUTS;
+        for (long out = 0; out < w.rows(); out += outputs) {
+            long end = Math.min(out + outputs, w.rows());
             Operand block = unbroken(w, out, end, stagedW);
             HostMatrix someY = y.columns(out, end);
             if (transposed) {
