@@ -23,7 +23,8 @@ public final class Oracle {
         HostMatrix result = HostMatrix.allocate(dtype, problem.tokens(), problem.out());
         stream(problem, Arithmetic.of(dtype, 1), block -> {
             for (int i = 0; i < block.rows(); i++) {
-                result.write(block.firstRow() + i, block.firstColumn(), block.values(i), 0, block.columns());
+                double[] y = dtype == DType.F64 ? block.values(i) : block.roundedToOdd(i);
+                result.write(block.firstRow() + i, block.firstColumn(), y, 0, y.length);
             }
         });
         return result;

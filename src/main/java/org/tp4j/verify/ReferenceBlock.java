@@ -48,6 +48,21 @@ final class ReferenceBlock {
         return rests[row];
     }
 
+    /**
+     * A row's elements as f64 numbers that round to every narrower dtype as the elements themselves do: where there is a
+     * rest, the last bit is odd, so that none of them lies on a tie (Boldo and Melquiond, 2008).
+     */
+    double[] roundedToOdd(int row) {
+        double[] odd = values[row].clone();
+        for (int j = 0; j < odd.length; j++) {
+            boolean even = (Double.doubleToRawLongBits(odd[j]) & 1) == 0;
+            if (rests[row][j] != 0 && even) {
+                odd[j] = rests[row][j] > 0 ? Math.nextUp(odd[j]) : Math.nextDown(odd[j]);
+            }
+        }
+        return odd;
+    }
+
     double[] magnitudes(int row) {
         return magnitudes[row];
     }

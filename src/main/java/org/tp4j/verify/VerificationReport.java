@@ -1,16 +1,18 @@
 package org.tp4j.verify;
 
 import java.time.Duration;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.TreeMap;
 
 /**
  * What a verification found.
  *
  * @param verification what was verified
  * @param results every result, world size by world size
- * @param environment what it ran on, by name
+ * @param environment what it ran on, sorted by name
  * @param took how long it took
  */
 public record VerificationReport(
@@ -19,7 +21,7 @@ public record VerificationReport(
         Objects.requireNonNull(verification, "verification");
         Objects.requireNonNull(took, "took");
         results = List.copyOf(results);
-        environment = Map.copyOf(environment);
+        environment = Collections.unmodifiableSortedMap(new TreeMap<>(environment));
     }
 
     /** Whether every law held everywhere. */

@@ -11,6 +11,7 @@ import java.util.SplittableRandom;
 import java.util.random.RandomGenerator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tp4j.device.Nonlinearity;
@@ -41,6 +42,20 @@ class OracleTest {
         HostMatrix w = HostMatrix.of(new double[][] {{1e10, 1, 1e10, 1, 1, 1, 1}});
         HostMatrix y = Oracle.result(new LinearProblem(x, w, WeightLayout.OUT_IN, Optional.empty()), F64);
         assertEquals(2 + 0x1p-40, y.get(0, 0));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"F32, 24", "F16, 11", "BF16, 8"})
+    void resultsOfNarrowDtypesAreRoundedOnce(DType dtype, int precision) {
+        double half = Math.scalb(1.0, -precision);
+        HostMatrix x = HostMatrix.of(new double[][] {{1, half, 0x1p-14}, {1, half, -0x1p-14}, {1, half, 0}})
+                .to(dtype);
+        HostMatrix w = HostMatrix.of(new double[][] {{1, 1, dtype == DType.F16 ? 0x1p-24 : 0x1p-60}})
+                .to(dtype);
+        HostMatrix y = Oracle.result(new LinearProblem(x, w, WeightLayout.OUT_IN, Optional.empty()), dtype);
+        assertEquals(1 + 2 * half, y.get(0, 0));
+        assertEquals(1.0, y.get(1, 0));
+        assertEquals(1.0, y.get(2, 0));
     }
 
     @Test
