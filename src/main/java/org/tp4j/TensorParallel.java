@@ -1,6 +1,7 @@
 package org.tp4j;
 
 import java.nio.FloatBuffer;
+import java.time.Duration;
 import java.util.Objects;
 import org.tp4j.comm.World;
 import org.tp4j.device.DeviceKind;
@@ -20,6 +21,9 @@ import org.tp4j.tensor.HostMatrix;
  * close. All arguments of a call have one dtype.
  */
 public final class TensorParallel {
+    /** The ranks of one product run the same code, so a long wait means a large product, not a lost rank. */
+    private static final Duration LIMIT = Duration.ofHours(1);
+
     private TensorParallel() {}
 
     /**
@@ -33,7 +37,7 @@ public final class TensorParallel {
      */
     public static HostMatrix columnParallel(HostMatrix x, HostMatrix w, int numRanks) {
         checkPair("x", x, "w", w, x.columns(), w.columns(), "the last dimensions");
-        try (World world = World.open(DeviceKind.AUTO, numRanks)) {
+        try (World world = open(numRanks)) {
             return world.compute(rank -> {
                 var layer = ColumnParallelLinear.shardOf(rank, Weight.outIn(w));
                 return rank.comm().allGather(layer.forward(rank.replicate(x)));
@@ -52,7 +56,7 @@ public final class TensorParallel {
      */
     public static HostMatrix rowParallel(HostMatrix x, HostMatrix w, int numRanks) {
         checkPair("x", x, "w", w, x.columns(), w.columns(), "the last dimensions");
-        try (World world = World.open(DeviceKind.AUTO, numRanks)) {
+        try (World world = open(numRanks)) {
             return world.compute(rank -> {
                 var layer = RowParallelLinear.shardOf(rank, Weight.outIn(w));
                 return rank.comm().allReduce(layer.forward(rank.shardFeatures(x, x.dtype())));
@@ -73,7 +77,7 @@ public final class TensorParallel {
     public static HostMatrix mlp(HostMatrix x, HostMatrix w1, HostMatrix w2, int numRanks) {
         checkPair("x", x, "w1", w1, x.columns(), w1.rows(), "the last dimension of x and the first of w1");
         checkPair("w1", w1, "w2", w2, w1.columns(), w2.rows(), "the last dimension of w1 and the first of w2");
-        try (World world = World.open(DeviceKind.AUTO, numRanks)) {
+        try (World world = open(numRanks)) {
             return world.compute(rank -> {
                 var block = ParallelMlp.shardOf(rank, MlpWeights.of(w1, w2));
                 return block.allReduced(rank.comm(), rank.replicate(x));
@@ -183,6 +187,10 @@ public final class TensorParallel {
                 var y = mlp(hostX, hostW1, hostW2, numRanks)) {
             return y.toFloatBuffer();
         }
+    }
+
+    private static World open(int numRanks) {
+        return World.builder(DeviceKind.AUTO, numRanks).limit(LIMIT).open();
     }
 
     private static void checkPair(

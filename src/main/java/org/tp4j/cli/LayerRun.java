@@ -1,6 +1,7 @@
 package org.tp4j.cli;
 
 import java.io.PrintWriter;
+import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
@@ -18,6 +19,9 @@ import org.tp4j.verify.ErrorReport;
 
 /** Runs a layer split, compares it with the unsplit one if asked to, and says what came of it. */
 final class LayerRun {
+    /** The ranks run the same code, so a long wait means a large layer, not a lost rank. */
+    private static final Duration LIMIT = Duration.ofHours(1);
+
     private final Layer layer;
     private final LayerOptions options;
     private final PrintWriter out;
@@ -60,6 +64,7 @@ final class LayerRun {
     private Outcome split(int ranks) {
         try (World world = World.builder(options.device().kind(), ranks)
                 .tpInvariant(options.tpInvariant())
+                .limit(LIMIT)
                 .open()) {
             long start = System.nanoTime();
             HostMatrix y = world.compute(layer.forward());

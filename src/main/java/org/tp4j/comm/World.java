@@ -102,7 +102,11 @@ public final class World implements AutoCloseable {
             return this;
         }
 
-        /** How long a rank waits for another one, or for its device, before the run fails; {@link #DEFAULT_LIMIT}. */
+        /**
+         * How long a rank waits for another one or for its device, and how long the others may take after the first one
+         * returned, before the run fails; {@link #DEFAULT_LIMIT}. More than the longest time that a rank computes between
+         * two collectives.
+         */
         public Builder limit(Duration duration) {
             if (duration.isNegative() || duration.isZero()) {
                 throw new IllegalArgumentException("the limit is " + duration + ": it must be positive");
