@@ -3,6 +3,7 @@ package org.tp4j.device.cpu;
 import java.util.Arrays;
 import org.tp4j.device.Nonlinearity;
 import org.tp4j.tensor.BFloat16;
+import org.tp4j.tensor.DType;
 import org.tp4j.tensor.Float16;
 import org.tp4j.tensor.HostMatrix;
 
@@ -70,7 +71,7 @@ final class DoubleLanes implements Lanes {
     }
 
     @Override
-    public void apply(Nonlinearity f, int slot, int length) {
+    public void apply(Nonlinearity f, DType result, int slot, int length) {
         double[] values = slots[slot];
         switch (f) {
             case NONE -> {}
@@ -80,6 +81,10 @@ final class DoubleLanes implements Lanes {
                 }
             }
             case GELU, GELU_TANH, SILU -> {
+                if (result != DType.F64) {
+                    SmoothFunctions.apply(f, values, length);
+                    return;
+                }
                 for (int i = 0; i < length; i++) {
                     values[i] = f.apply(values[i]);
                 }

@@ -73,7 +73,7 @@ final class Elementwise {
         Lanes lanes = isExactInF32(f) && isNarrow(source) && isNarrow(destination) ? floats : doubles;
         forEachRun(Lanes.LENGTH, source, source, destination, (row, column, length) -> {
             lanes.load(FIRST, source, row, column, length);
-            lanes.apply(f, FIRST, length);
+            lanes.apply(f, destination.dtype(), FIRST, length);
             lanes.store(FIRST, destination, row, column, length);
         });
     }
@@ -82,7 +82,7 @@ final class Elementwise {
     void applyGated(Nonlinearity f, HostMatrix gate, HostMatrix up, HostMatrix destination) {
         forEachRun(Lanes.LENGTH, gate, up, destination, (row, column, length) -> {
             doubles.load(FIRST, gate, row, column, length);
-            doubles.apply(f, FIRST, length);
+            doubles.apply(f, destination.dtype(), FIRST, length);
             doubles.load(SECOND, up, row, column, length);
             doubles.multiply(FIRST, SECOND, length);
             doubles.store(FIRST, destination, row, column, length);

@@ -3,6 +3,7 @@ package org.tp4j.device.cpu;
 import java.util.Arrays;
 import org.tp4j.device.Nonlinearity;
 import org.tp4j.tensor.BFloat16;
+import org.tp4j.tensor.DType;
 import org.tp4j.tensor.Float16;
 import org.tp4j.tensor.HostMatrix;
 
@@ -64,7 +65,7 @@ final class FloatLanes implements Lanes {
     }
 
     @Override
-    public void apply(Nonlinearity f, int slot, int length) {
+    public void apply(Nonlinearity f, DType result, int slot, int length) {
         float[] values = slots[slot];
         switch (f) {
             case NONE -> {}
@@ -73,11 +74,8 @@ final class FloatLanes implements Lanes {
                     values[i] = Math.max(values[i], 0f);
                 }
             }
-            case GELU, GELU_TANH, SILU -> {
-                for (int i = 0; i < length; i++) {
-                    values[i] = (float) f.apply(values[i]);
-                }
-            }
+            case GELU, GELU_TANH, SILU ->
+                throw new IllegalArgumentException(f.label() + " is not exact in f32: use f64");
         }
     }
 

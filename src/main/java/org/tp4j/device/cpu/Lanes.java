@@ -1,6 +1,7 @@
 package org.tp4j.device.cpu;
 
 import org.tp4j.device.Nonlinearity;
+import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
 
 /**
@@ -27,8 +28,8 @@ sealed interface Lanes permits FloatLanes, DoubleLanes {
     /** {@code slot += other}. */
     void add(int slot, int other, int length);
 
-    /** {@code slot = f(slot)}. */
-    void apply(Nonlinearity f, int slot, int length);
+    /** {@code slot = f(slot)}, good enough for a result of this dtype. */
+    void apply(Nonlinearity f, DType result, int slot, int length);
 
     /** {@code slot *= other}. */
     void multiply(int slot, int other, int length);
