@@ -57,6 +57,10 @@ class CopyContractTest {
         Random random = Workplace.random();
         double[] hard = {
             1 + 0x1p-8,
+            1 + 0x1p-8 + 0x1p-40,
+            1 + 0x3p-8 - 0x1p-40,
+            1 + 0x3p-11 - 0x1p-40,
+            0x1p-24 * 1.5 + 0x1p-60,
             1 + 3 * 0x1p-9,
             1 + 0x1p-11,
             1 + 0x1p-11 + 0x1p-40,

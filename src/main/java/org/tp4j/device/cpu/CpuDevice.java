@@ -14,10 +14,15 @@ import org.tp4j.device.Stream;
 /** The host's processor. */
 final class CpuDevice implements Device {
     /**
-     * From how many bytes a two-shot all-reduce is the faster one. It reads every part once where one-shot reads it once
-     * per rank, but its ranks meet twice. A meeting costs about what a rank needs to sum this much.
+     * How many bytes a rank sums in the time of one meeting: of ranks that run on processors of their own, and of ranks
+     * that must take turns on them. Two-shot all-reduce reads {@code (ranks - 1) bytes} less per rank than one-shot, and
+     * meets once more.
      */
-    private static final long TWO_SHOT_BYTES = 32 << 10;
+    private static final long BYTES_PER_MEETING = 32 << 10;
+
+    private static final long BYTES_PER_MEETING_IN_TURNS = 320 << 10;
+
+    private static final int PROCESSORS = Runtime.getRuntime().availableProcessors();
 
     private final OpenBlas blas;
     private final boolean poisoned;
@@ -63,7 +68,10 @@ final class CpuDevice implements Device {
 
     @Override
     public AllReduceAlgorithm allReduceAlgorithm(long bytes, int ranks) {
-        return ranks > 1 && bytes >= TWO_SHOT_BYTES ? AllReduceAlgorithm.TWO_SHOT : AllReduceAlgorithm.ONE_SHOT;
+        boolean inTurns = ranks > PROCESSORS;
+        long meeting = inTurns ? BYTES_PER_MEETING_IN_TURNS : BYTES_PER_MEETING;
+        boolean twoShot = ranks > 1 && bytes >= meeting / (ranks - 1);
+        return twoShot ? AllReduceAlgorithm.TWO_SHOT : AllReduceAlgorithm.ONE_SHOT;
     }
 
     /** Keeps a block of a closing stream until its readers are done. */

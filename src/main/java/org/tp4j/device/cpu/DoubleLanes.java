@@ -115,17 +115,32 @@ final class DoubleLanes implements Lanes {
             }
             case F16 -> {
                 for (int i = 0; i < length; i++) {
-                    halves[i] = Float16.fromDouble(values[i]);
+                    halves[i] = toFloat16(values[i]);
                 }
                 destination.halves(row).put(at, halves, 0, length);
             }
             case BF16 -> {
                 for (int i = 0; i < length; i++) {
-                    halves[i] = BFloat16.fromDouble(values[i]);
+                    halves[i] = toBFloat16(values[i]);
                 }
                 destination.halves(row).put(at, halves, 0, length);
             }
         }
+    }
+
+    /** As {@link Float16#fromDouble}: by way of the nearest float, unless that is a tie, or might be one. */
+    private static short toFloat16(double value) {
+        float nearest = (float) value;
+        int bits = Float.floatToRawIntBits(nearest);
+        boolean normal = (bits & 0x7fffffff) >= 0x38800000;
+        return normal && (bits & 0x1fff) != 0x1000 ? Float16.fromFloat(nearest) : Float16.fromDouble(value);
+    }
+
+    /** As {@link BFloat16#fromDouble}: by way of the nearest float, unless that is a tie. */
+    private static short toBFloat16(double value) {
+        float nearest = (float) value;
+        boolean tie = (Float.floatToRawIntBits(nearest) & 0xffff) == 0x8000;
+        return tie ? BFloat16.fromDouble(value) : BFloat16.fromFloat(nearest);
     }
 
     private double[] slot(int slot) {
