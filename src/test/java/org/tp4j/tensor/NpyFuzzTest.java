@@ -6,7 +6,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 
-/** Any bytes as an {@code .npy} file. With {@code JAZZER_FUZZ=1} in the environment it searches; else it runs its seeds. */
+/** Any bytes as an {@code .npy} file. With {@code JAZZER_FUZZ=1} in the environment and {@code
+ * -Dtests.fuzzing=true} it searches; else it runs its seeds.
+ */
 class NpyFuzzTest {
     private final Path file;
 

@@ -8,7 +8,7 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * Any bytes as a {@code .safetensors} file and as an index. With {@code JAZZER_FUZZ=1} in the environment it searches;
+ * Any bytes as a {@code .safetensors} file and as an index. With {@code JAZZER_FUZZ=1} in the environment and {@code -Dtests.fuzzing=true} it searches;
  * else it runs its seeds.
  */
 class SafetensorsFuzzTest {
