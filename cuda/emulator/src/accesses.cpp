@@ -1,0 +1,47 @@
+#include "accesses.h"
+
+#include "error.h"
+
+namespace emulator {
+
+void Accesses::read(Address begin, std::uint64_t bytes) {
+    const std::string wrong = tryRead(begin, bytes);
+    if (!wrong.empty()) {
+        throw DeviceFault(CUDA_ERROR_ILLEGAL_ADDRESS, wrong);
+    }
+}
+
+void Accesses::write(Address begin, std::uint64_t bytes) {
+    const std::string wrong = tryWrite(begin, bytes);
+    if (!wrong.empty()) {
+        throw DeviceFault(CUDA_ERROR_ILLEGAL_ADDRESS, wrong);
+    }
+}
+
+bool Accesses::holds(const Allocation& allocation, Address begin, std::uint64_t bytes) const {
+    return allocation.live && begin >= allocation.begin && begin + bytes <= allocation.end();
+}
+
+std::string Accesses::note(Ranges& ranges, const char* verb, Address begin, std::uint64_t bytes) {
+    if (bytes == 0) {
+        return "";
+    }
+    if (recent[0] == nullptr || !holds(*recent[0], begin, bytes)) {
+        std::swap(recent[0], recent[1]);
+    }
+    if (recent[0] == nullptr || !holds(*recent[0], begin, bytes)) {
+        const std::string wrong = memory.complaint(begin, bytes);
+        if (!wrong.empty()) {
+            return verb + (" " + wrong);
+        }
+        const Allocation* found = memory.find(begin);
+        if (!inReach(found->owner)) {
+            return std::string(verb) + " " + found->describe() + " without peer access";
+        }
+        recent[0] = found;
+    }
+    ranges.add(begin, bytes);
+    return "";
+}
+
+}  // namespace emulator

@@ -1,0 +1,14 @@
+// How a test steers the emulator from within its process, in C.
+#pragma once
+
+extern "C" {
+
+/** `key=value`, as Settings and Faults read it. Null, or what is wrong with it, good until this thread's next call. */
+const char* emulatorConfigure(const char* setting);
+
+/** How many there are of something that Emulator::count knows, or -1. */
+long emulatorCount(const char* what);
+
+/** All findings so far, one a line, which are then forgotten; good until this thread's next call. */
+const char* emulatorTakeReports();
+}

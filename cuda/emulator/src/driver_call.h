@@ -1,0 +1,41 @@
+// The frame of every driver call.
+#pragma once
+
+#include "emulator.h"
+
+#include <new>
+#include <stdexcept>
+
+#define DRIVER_CALL extern "C" __attribute__((visibility("default"))) CUresult
+
+namespace emulator {
+
+/** Locks the emulator, lets planned faults strike, runs the body with it, and answers the code of what is thrown. */
+template <typename Body>
+CUresult driverCall(const char* symbol, Body body) noexcept {
+    Emulator& machine = Emulator::root();
+    std::lock_guard<std::mutex> lock(machine.mutex);
+    const int device = currentContexts().empty() ? -1 : currentContexts().back();
+    try {
+        try {
+            machine.faults.strike(plainName(symbol), device);
+            require(machine.memory != nullptr, CUDA_ERROR_NOT_INITIALIZED);
+            body(machine);
+            return CUDA_SUCCESS;
+        } catch (const DeviceFault& fault) {
+            machine.kill(machine.device(device), fault, symbol);
+            return fault.code;
+        }
+    } catch (const Dropped&) {
+        return CUDA_SUCCESS;
+    } catch (const DriverError& error) {
+        return error.code;
+    } catch (const std::bad_alloc&) {
+        return CUDA_ERROR_OUT_OF_MEMORY;
+    } catch (const std::exception& error) {
+        machine.reports.add(std::string(symbol) + " failed in the emulator itself: " + error.what());
+        return CUDA_ERROR_UNKNOWN;
+    }
+}
+
+}  // namespace emulator

@@ -1,0 +1,139 @@
+// The root: all that the emulated machine consists of.
+#pragma once
+
+#include "accesses.h"
+#include "driver_types.h"
+#include "error.h"
+#include "faults.h"
+#include "grid.h"
+#include "kernels.h"
+#include "memory.h"
+#include "ptx.h"
+#include "races.h"
+#include "reports.h"
+#include "settings.h"
+#include "table.h"
+#include "timeline.h"
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace emulator {
+
+/** A device and its primary context. */
+struct Device {
+    int ordinal;
+    /** How often the primary context is retained; it is gone at 0. */
+    int retained = 0;
+    /** What killed it, for the rest of the process; or success. */
+    CUresult dead = CUDA_SUCCESS;
+    /** The devices whose memory its kernels and copies reach, itself included. */
+    DeviceSet reachable;
+    /** The null stream. */
+    Stream legacy;
+};
+
+struct Event {
+    int device;
+    unsigned flags;
+    /** What its last record stands for; null if it was never recorded. */
+    OperationPtr recorded;
+};
+
+/** A kernel of a loaded module. */
+struct Function {
+    CUmodule module;
+    const Kernel* kernel;
+};
+
+struct Module {
+    int device;
+    std::vector<std::pair<std::string, CUfunction>> functions;
+};
+
+/** A cuBLAS handle. */
+struct BlasHandle {
+    int device;
+    CUstream stream = nullptr;
+    int mathMode = 0;
+    /** The memory that its products may scribble in. */
+    Address workspace = 0;
+    std::uint64_t workspaceBytes = 0;
+    /** What it falls back to when the program gives it none; its own. */
+    Address ownWorkspace = 0;
+};
+
+using BlasHandlePtr = struct cublasContext*;
+
+/**
+ * The emulated machine: the one global object there is. Every driver call locks it for as long as it takes, so all that
+ * is reached from here is used by one thread at a time.
+ */
+class Emulator {
+public:
+    static Emulator& root();
+
+    std::mutex mutex;
+    Settings settings = Settings::fromEnvironment();
+    Reports reports;
+    Faults faults;
+    Kernels kernels;
+    Races races;
+    Timeline timeline;
+    /** Null before cuInit. */
+    std::unique_ptr<Memory> memory;
+    std::vector<Device> devices;
+    Table<Stream, CUstream> streams;
+    Table<Event, CUevent> events;
+    Table<Module, CUmodule> modules;
+    Table<Function, CUfunction> functions;
+    Table<BlasHandle, BlasHandlePtr> blasHandles;
+    /** The grid that a device is running now, for the hooks in its kernel; else null. */
+    Grid* running = nullptr;
+
+    void initialize();
+
+    /** `key=value`: a setting, or `fault=`, `drop=`, `faults=none`. */
+    void configure(const std::string& key, const std::string& value);
+
+    /** How many there are of `allocations`, `pinned`, `streams`, `events`, `modules`, `handles`, `contexts`, `reports`, or
+     * `calls:NAME`. */
+    long count(const std::string& what) const;
+
+    /** A device by its ordinal; 101 if there is none. */
+    Device& device(int ordinal);
+
+    /** The device of the calling thread's current context, alive; 201 if it has none, or what the device died of. */
+    Device& current();
+
+    /** A stream, the null stream's handles included. */
+    Stream& stream(CUstream handle);
+
+    /** As stream, of the current device: 400 if it is another's. */
+    Stream& currentStream(CUstream handle);
+
+    /** Enqueues an operation, in the null stream's order where that applies. */
+    OperationPtr enqueue(Stream& stream, const std::string& what, std::function<void(Accesses&)> body,
+                         std::vector<OperationPtr> needs = {});
+
+    /** The device dies: every call on it answers the code from now on. */
+    void kill(Device& device, const DeviceFault& fault, const std::string& during);
+
+    /** The host waits for an operation; throws what its device died of. */
+    void wait(const OperationPtr& operation);
+
+private:
+    Emulator();
+    void execute(Operation& operation);
+    std::string describe(const Stream& stream, const std::string& what) const;
+};
+
+/** The calling thread's stack of current contexts, as device ordinals: state that the driver API defines per thread. */
+std::vector<int>& currentContexts();
+
+/** A call's name as plans for faults give it: without its version. */
+std::string plainName(const std::string& symbol);
+
+}  // namespace emulator

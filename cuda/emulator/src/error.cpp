@@ -1,0 +1,61 @@
+#include "error.h"
+
+#include <algorithm>
+#include <iterator>
+
+namespace emulator {
+namespace {
+
+struct Entry {
+    CUresult code;
+    const char* name;
+    const char* text;
+};
+
+#define ENTRY(code, text) \
+    { code, #code, text }
+constexpr Entry entries[] = {
+    ENTRY(CUDA_SUCCESS, "no error"),
+    ENTRY(CUDA_ERROR_INVALID_VALUE, "invalid argument"),
+    ENTRY(CUDA_ERROR_OUT_OF_MEMORY, "out of memory"),
+    ENTRY(CUDA_ERROR_NOT_INITIALIZED, "initialization error"),
+    ENTRY(CUDA_ERROR_INVALID_DEVICE, "invalid device ordinal"),
+    ENTRY(CUDA_ERROR_INVALID_CONTEXT, "invalid device context"),
+    ENTRY(CUDA_ERROR_NO_BINARY_FOR_GPU, "no kernel image is available for execution on the device"),
+    ENTRY(CUDA_ERROR_PEER_ACCESS_UNSUPPORTED, "peer access is not supported between these two devices"),
+    ENTRY(CUDA_ERROR_INVALID_PTX, "a PTX JIT compilation failed"),
+    ENTRY(CUDA_ERROR_UNSUPPORTED_PTX_VERSION, "the provided PTX was compiled with an unsupported toolchain."),
+    ENTRY(CUDA_ERROR_INVALID_HANDLE, "invalid resource handle"),
+    ENTRY(CUDA_ERROR_NOT_FOUND, "named symbol not found"),
+    ENTRY(CUDA_ERROR_NOT_READY, "device not ready"),
+    ENTRY(CUDA_ERROR_ILLEGAL_ADDRESS, "an illegal memory access was encountered"),
+    ENTRY(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, "too many resources requested for launch"),
+    ENTRY(CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED, "peer access is already enabled"),
+    ENTRY(CUDA_ERROR_PEER_ACCESS_NOT_ENABLED, "peer access has not been enabled"),
+    ENTRY(CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED, "part or all of the requested memory range is already mapped"),
+    ENTRY(CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED, "pointer does not correspond to a registered memory region"),
+    ENTRY(CUDA_ERROR_MISALIGNED_ADDRESS, "misaligned address"),
+    ENTRY(CUDA_ERROR_LAUNCH_FAILED, "unspecified launch failure"),
+    ENTRY(CUDA_ERROR_NOT_SUPPORTED, "operation not supported"),
+    ENTRY(CUDA_ERROR_UNKNOWN, "unknown error"),
+};
+#undef ENTRY
+
+const Entry* entry(CUresult code) {
+    const auto* found = std::find_if(std::begin(entries), std::end(entries), [&](const Entry& e) { return e.code == code; });
+    return found == std::end(entries) ? nullptr : found;
+}
+
+}  // namespace
+
+const char* errorName(CUresult code) {
+    const Entry* found = entry(code);
+    return found == nullptr ? nullptr : found->name;
+}
+
+const char* errorText(CUresult code) {
+    const Entry* found = entry(code);
+    return found == nullptr ? nullptr : found->text;
+}
+
+}  // namespace emulator

@@ -1,0 +1,42 @@
+// A thread of control with a stack of its own, which runs only when resumed: a kernel's thread.
+#pragma once
+
+#include "ranges.h"
+
+namespace emulator {
+
+/** A stack that can run one function after the other. Belongs to one host thread while it runs. */
+class Fiber {
+public:
+    Fiber();
+    ~Fiber();
+    Fiber(const Fiber&) = delete;
+    Fiber& operator=(const Fiber&) = delete;
+
+    /** Makes it ready to call function(argument); what it ran before is abandoned where it stood. */
+    void prepare(void (*function)(void*), void* argument);
+
+    /** Runs it until it yields or its function returns. */
+    void resume();
+
+    /** Called on the fiber: goes back to whoever resumed it. */
+    void yield();
+
+    bool finished() const { return done; }
+    bool owns(Address address) const { return address >= stack && address < stack + size; }
+
+    /** Where a fresh fiber begins; called by the assembly alone. */
+    static void enter(Fiber* self);
+
+private:
+    static constexpr Address size = 256 * 1024;
+
+    Address stack;
+    void* own = nullptr;
+    void* resumer = nullptr;
+    void (*function)(void*) = nullptr;
+    void* argument = nullptr;
+    bool done = true;
+};
+
+}  // namespace emulator

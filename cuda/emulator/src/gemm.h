@@ -1,0 +1,57 @@
+// Matrix products as cuBLAS makes them: right, but in an order of its own.
+#pragma once
+
+#include "cublas_types.h"
+#include "emulator.h"
+
+#include <cstdint>
+
+namespace emulator {
+
+/** op(A) or op(B), column-major. */
+struct Factor {
+    Address begin;
+    bool transposed;
+    std::int64_t ld;
+    std::int64_t stride;
+};
+
+/** C = alpha op(A) op(B) + beta C for each of a batch; all factors of one dtype. */
+struct Gemm {
+    std::int64_t m;
+    std::int64_t n;
+    std::int64_t k;
+    std::int64_t batch;
+    Factor a;
+    Factor b;
+    Address c;
+    std::int64_t ldc;
+    std::int64_t strideC;
+    cudaDataType_t input;
+    cudaDataType_t output;
+    double alpha;
+    double beta;
+    /** f32 factors are read with ten bits of fraction. */
+    bool tf32;
+    /** Partial sums are rounded to the output's dtype before they are added. */
+    bool roundPartials;
+    Address workspace;
+    std::uint64_t workspaceBytes;
+};
+
+std::size_t bytesOf(cudaDataType_t type);
+
+/** How a product is cut: depends on the call's numbers alone, as hardware's choice does. */
+struct Plan {
+    /** Into how many pieces k is cut, each summed by itself. */
+    int splits;
+    /** Into how many interleaved sums each piece goes. */
+    int lanes;
+
+    static Plan of(const Gemm& gemm);
+};
+
+/** Does the product, telling of every byte that it touches. */
+void multiply(const Gemm& gemm, Accesses& accesses);
+
+}  // namespace emulator

@@ -1,0 +1,40 @@
+// What a user can ask of the emulator: `key=value`, in the environment as TP4J_EMULATOR_KEY, or while it runs.
+#pragma once
+
+#include "timeline.h"
+
+#include <cstdint>
+#include <string>
+
+namespace emulator {
+
+/** Which pairs of devices reach each other's memory. */
+enum class Peers {
+    all,
+    none,
+    /** The driver says that they do, but what is copied between two devices arrives wrong. */
+    broken,
+};
+
+/** Numbers are decimal; an unknown key or a bad value throws std::invalid_argument naming it. */
+struct Settings {
+    /** `devices=4`: how many there are; read at cuInit. */
+    int devices = 4;
+    /** `memory=4096`: MiB of each device. */
+    std::uint64_t memoryMiB = 4096;
+    /** `schedule=eager`, `lazy` or `random:SEED`. */
+    Schedule schedule;
+    /** `peers=all`, `none` or `broken`. */
+    Peers peers = Peers::all;
+    /** `driver=12060`: the version of CUDA that the driver answers to, 1000 major + 10 minor. */
+    int driver = 12060;
+    /** `capability=80`: the devices' compute capability, 10 major + minor. */
+    int capability = 80;
+
+    /** Every setting that the environment names. */
+    static Settings fromEnvironment();
+
+    void set(const std::string& key, const std::string& value);
+};
+
+}  // namespace emulator

@@ -1,0 +1,48 @@
+// Handles, as the program holds them, and what they stand for.
+#pragma once
+
+#include "error.h"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+
+namespace emulator {
+
+/** Things by handle. A handle is never given out twice, so a stale one is always found out. */
+template <typename Thing, typename Handle>
+class Table {
+public:
+    Handle add(Thing thing) {
+        const std::uintptr_t key = ++last * spacing;
+        things.emplace(key, std::make_unique<Thing>(std::move(thing)));
+        return reinterpret_cast<Handle>(key);
+    }
+
+    /** @throws DriverError 400 if the handle stands for nothing */
+    Thing& get(Handle handle) const {
+        const auto found = things.find(reinterpret_cast<std::uintptr_t>(handle));
+        require(found != things.end(), CUDA_ERROR_INVALID_HANDLE);
+        return *found->second;
+    }
+
+    bool holds(Handle handle) const { return things.count(reinterpret_cast<std::uintptr_t>(handle)) != 0; }
+
+    void remove(Handle handle) { things.erase(reinterpret_cast<std::uintptr_t>(handle)); }
+
+    std::size_t size() const { return things.size(); }
+
+    template <typename Visitor>
+    void forEach(Visitor visit) {
+        for (auto& [key, thing] : things) {
+            visit(*thing);
+        }
+    }
+
+private:
+    static constexpr std::uintptr_t spacing = 256;
+    std::uintptr_t last = 0;
+    std::map<std::uintptr_t, std::unique_ptr<Thing>> things;
+};
+
+}  // namespace emulator

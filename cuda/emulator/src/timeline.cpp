@@ -1,0 +1,145 @@
+#include "timeline.h"
+
+#include <algorithm>
+
+namespace emulator {
+
+void join(Clock& into, const Clock& from) {
+    into.resize(std::max(into.size(), from.size()));
+    std::transform(from.begin(), from.end(), into.begin(), into.begin(),
+                   [](std::uint64_t a, std::uint64_t b) { return std::max(a, b); });
+}
+
+void Timeline::follow(const Schedule& wanted) {
+    schedule = wanted;
+    dice.seed(wanted.seed);
+}
+
+Stream Timeline::open(int device, unsigned flags) {
+    // A closed lane serves again once the host knows of all that ran on it, so clocks stay short.
+    std::size_t lane = 0;
+    while (lane < lanes.size() && (lanes[lane].open || !lanes[lane].pending.empty() ||
+                                   (lanes[lane].sequence > 0 && !knows(host, lane, lanes[lane].sequence)))) {
+        lane++;
+    }
+    if (lane == lanes.size()) {
+        lanes.emplace_back();
+    }
+    lanes[lane].open = true;
+    return Stream{device, flags, lane, nullptr};
+}
+
+void Timeline::close(const Stream& stream) {
+    lanes[stream.lane].open = false;
+}
+
+OperationPtr Timeline::enqueue(Stream& stream, std::string name, std::vector<OperationPtr> needs,
+                               std::function<void(Accesses&)> body) {
+    Lane& lane = lanes[stream.lane];
+    auto operation = std::make_shared<Operation>();
+    operation->name = std::move(name);
+    operation->device = stream.device;
+    operation->lane = stream.lane;
+    operation->sequence = ++lane.sequence;
+    operation->clock = host;
+    operation->body = std::move(body);
+    if (stream.last) {
+        needs.push_back(stream.last);
+    }
+    for (const OperationPtr& need : needs) {
+        join(operation->clock, need->clock);
+        if (!need->done) {
+            operation->needs.push_back(need);
+        }
+    }
+    operation->clock.resize(std::max(operation->clock.size(), stream.lane + 1));
+    operation->clock[stream.lane] = operation->sequence;
+    lane.pending.push_back(operation);
+    lane.last = operation;
+    stream.last = operation;
+    if (schedule.kind == Schedule::Kind::eager) {
+        runWithNeeds(operation);
+    }
+    wander();
+    return operation;
+}
+
+void Timeline::finish(const OperationPtr& operation) {
+    if (!operation) {
+        return;
+    }
+    runWithNeeds(operation);
+    join(host, operation->clock);
+}
+
+bool Timeline::poll(const OperationPtr& operation) {
+    wander();
+    if (!operation || operation->done) {
+        finish(operation);
+        return true;
+    }
+    // A host that polls waits too: what it asks for gets done, but is never done at the first time of asking.
+    runWithNeeds(operation);
+    return false;
+}
+
+void Timeline::finishAll(int device) {
+    for (std::size_t lane = 0; lane < lanes.size(); lane++) {
+        if (lanes[lane].last && lanes[lane].last->device == device) {
+            finish(OperationPtr(lanes[lane].last));
+        }
+    }
+}
+
+void Timeline::runWithNeeds(const OperationPtr& wanted) {
+    std::vector<OperationPtr> stack{wanted};
+    while (!stack.empty()) {
+        const OperationPtr top = stack.back();
+        const auto open = std::find_if(top->needs.begin(), top->needs.end(), [](const OperationPtr& need) { return !need->done; });
+        if (top->done) {
+            stack.pop_back();
+        } else if (open != top->needs.end()) {
+            stack.push_back(*open);
+        } else {
+            run(top);
+            stack.pop_back();
+        }
+    }
+}
+
+void Timeline::run(const OperationPtr& operation) {
+    // Its predecessor on the lane is among its needs, so it is the lane's first.
+    lanes[operation->lane].pending.pop_front();
+    execute(*operation);
+    operation->done = true;
+    operation->finished = std::chrono::steady_clock::now();
+    operation->needs.clear();
+    operation->body = nullptr;
+}
+
+void Timeline::wander() {
+    if (schedule.kind != Schedule::Kind::random) {
+        return;
+    }
+    while (dice() % 2 == 0) {
+        const std::vector<OperationPtr> candidates = ready();
+        if (candidates.empty()) {
+            return;
+        }
+        run(candidates[dice() % candidates.size()]);
+    }
+}
+
+std::vector<OperationPtr> Timeline::ready() const {
+    std::vector<OperationPtr> found;
+    for (const Lane& lane : lanes) {
+        if (!lane.pending.empty() &&
+            std::all_of(lane.pending.front()->needs.begin(), lane.pending.front()->needs.end(),
+                        [](const OperationPtr& need) { return need->done; })) {
+            found.push_back(lane.pending.front());
+        }
+    }
+    return found;
+}
+
+}  // namespace emulator

@@ -1,0 +1,112 @@
+// Streams as a graph of operations, and the schedule that decides when each runs.
+#pragma once
+
+#include "ranges.h"
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace emulator {
+
+class Accesses;
+
+/** A vector clock: for each lane, the last of its operations that is known to have happened. */
+using Clock = std::vector<std::uint64_t>;
+
+void join(Clock& into, const Clock& from);
+
+/** Whether the clock knows of the operation with this number on this lane. */
+inline bool knows(const Clock& clock, std::size_t lane, std::uint64_t sequence) {
+    return lane < clock.size() && clock[lane] >= sequence;
+}
+
+/** One thing for a device to do, after all that it needs. */
+struct Operation {
+    std::string name;
+    int device;
+    std::size_t lane;
+    std::uint64_t sequence;
+    /** What happened before it, itself included. */
+    Clock clock;
+    std::vector<std::shared_ptr<Operation>> needs;
+    std::function<void(Accesses&)> body;
+    bool done = false;
+    std::chrono::steady_clock::time_point finished{};
+};
+using OperationPtr = std::shared_ptr<Operation>;
+
+/** A queue of a device; its lane is its place in every clock. */
+struct Stream {
+    int device;
+    unsigned flags;
+    std::size_t lane;
+    OperationPtr last;
+};
+
+/** When operations run, as far as their order leaves that open. */
+struct Schedule {
+    enum class Kind {
+        /** At once: hides every missing wait. */
+        eager,
+        /** Only when the host waits for it, or something that it waits for needs it. */
+        lazy,
+        /** At moments and in an order that a seed decides. */
+        random,
+    };
+    Kind kind = Kind::eager;
+    std::uint64_t seed = 0;
+};
+
+/** All operations of all streams. Runs them in the calling thread. */
+class Timeline {
+public:
+    /** The executor does an operation's work. */
+    explicit Timeline(std::function<void(Operation&)> executor) : execute(std::move(executor)) {}
+
+    void follow(const Schedule& schedule);
+
+    Stream open(int device, unsigned flags);
+    void close(const Stream& stream);
+
+    /** Appends an operation to a stream, which also waits for the given ones. */
+    OperationPtr enqueue(Stream& stream, std::string name, std::vector<OperationPtr> needs,
+                         std::function<void(Accesses&)> body);
+
+    /** The host waits: the operation has run, and whatever is enqueued from now on comes after it. */
+    void finish(const OperationPtr& operation);
+
+    /** The host asks whether an operation has run, and then knows. */
+    bool poll(const OperationPtr& operation);
+
+    /** The host waits for all that was ever enqueued on a device. */
+    void finishAll(int device);
+
+    const Clock& hostClock() const { return host; }
+
+private:
+    struct Lane {
+        std::uint64_t sequence = 0;
+        bool open = false;
+        OperationPtr last;
+        std::deque<OperationPtr> pending;
+    };
+
+    void runWithNeeds(const OperationPtr& operation);
+    void run(const OperationPtr& operation);
+    void wander();
+    std::vector<OperationPtr> ready() const;
+
+    std::function<void(Operation&)> execute;
+    Schedule schedule;
+    std::mt19937_64 dice;
+    std::vector<Lane> lanes;
+    Clock host;
+};
+
+}  // namespace emulator

@@ -1,0 +1,39 @@
+package org.tp4j.device.cuda;
+
+/**
+ * Steers the emulated driver (cuda/emulator) from a test in the same process. Its natives are the emulator's own: they
+ * are found once a class of this class's loader has loaded its libcuda.so.1 by {@code System.load}.
+ */
+public final class Emulator {
+    private Emulator() {}
+
+    /**
+     * Changes a setting from now on, for all threads.
+     *
+     * @param setting {@code schedule=eager|lazy|random:SEED}, {@code peers=all|none|broken},
+     *     {@code fault=NAME[@DEVICE]:OCCURRENCE:CODE[:sticky]}, {@code drop=NAME[@DEVICE]:OCCURRENCE}, {@code faults=none};
+     *     a NAME is a driver or cuBLAS call's without {@code _v2}, or {@code kernel}, {@code copy} or {@code gemm} for a
+     *     fault that shows only when the device runs one
+     * @throws IllegalArgumentException if there is no such setting
+     */
+    public static void configure(String setting) {
+        String wrong = set(setting);
+        if (wrong != null) {
+            throw new IllegalArgumentException(wrong);
+        }
+    }
+
+    /**
+     * How many there are now, or -1 if that is not counted.
+     *
+     * @param what {@code allocations} (of all devices, a cuBLAS handle's own workspace among them), {@code pinned},
+     *     {@code streams}, {@code events}, {@code modules}, {@code handles}, {@code contexts}, {@code reports}, or
+     *     {@code calls:NAME}: calls of that name since the process began
+     */
+    public static native long count(String what);
+
+    /** What the emulator found wrong with the program since the last call of this, one finding a line. */
+    public static native String takeReports();
+
+    private static native String set(String setting);
+}
