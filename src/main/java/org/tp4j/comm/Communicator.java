@@ -36,6 +36,9 @@ public final class Communicator {
     private final int me;
     private final DeviceMatrix[] sources;
     private final DeviceMatrix[] results;
+    /** What the ranks last agreed on: one object for all of them, in every core's cache. */
+    private Call agreed = Call.of(Operation.BARRIER);
+
     private long sequence;
 
     Communicator(RankThread thread, Meeting meeting, Member member, boolean tpInvariant) {
@@ -88,7 +91,6 @@ public final class Communicator {
         Addends addends = epilogue.addends();
         SumOrder order = partial.plan().order();
         long count = Math.multiplyExact(part.rows(), part.columns());
-        ShardPlan lines = lines(count);
         AllReduceAlgorithm algorithm = thread.device().allReduceAlgorithm(part.byteSize(), size());
         DeviceMatrix result = allocate(partial.dtype(), partial.tokens(), partial.features());
         Call call = call(Operation.ALL_REDUCE, Optional.of(algorithm), partial, partial.plan(), epilogue.suffix());
@@ -99,7 +101,8 @@ public final class Communicator {
                         List.of(part),
                         Optional.empty(),
                         () -> stream().reduce(peerSources(), 0, count, order, addends, List.of(result)));
-            case TWO_SHOT ->
+            case TWO_SHOT -> {
+                ShardPlan lines = lines(count);
                 perform(
                         call,
                         List.of(part),
@@ -112,6 +115,7 @@ public final class Communicator {
                                         order,
                                         addends,
                                         peerResults()));
+            }
         }
         long receivers = algorithm == AllReduceAlgorithm.ONE_SHOT ? size() : 2;
         record(call, part.dtype(), receivers * (size() - 1) * part.byteSize());
@@ -291,7 +295,7 @@ public final class Communicator {
 
     private void meet(Call call, List<DeviceMatrix> given, Optional<DeviceMatrix> result) {
         Post mine = nextPost();
-        mine.call = call;
+        mine.call = call.equals(agreed) ? agreed : call; // equal objects are compared field by field, the same are not
         mine.sources = given;
         mine.result = result;
         stream().record(mine.ready);
@@ -303,7 +307,7 @@ public final class Communicator {
             result.ifPresent(matrix -> matrix.block().guardBy(peers));
         }
         meeting.arrive(me, sequence);
-        meeting.awaitArrivals(me, sequence);
+        agreed = meeting.awaitArrivals(me, sequence);
         for (int peer = 0; peer < size(); peer++) {
             if (peer != me) {
                 stream().await(peerPost(peer).ready);

@@ -20,12 +20,14 @@ public final class Rank {
     private final Run run;
     private final Communicator comm;
     private final boolean loading;
+    private final String scopeName;
 
     Rank(RankThread thread, Run run, Communicator comm, boolean loading) {
         this.thread = thread;
         this.run = run;
         this.comm = comm;
         this.loading = loading;
+        this.scopeName = "scope in the " + (loading ? "load" : "run") + " of rank " + comm.rank();
     }
 
     /** This rank's number in its group, from 0; its group is the world, unless it was made by {@link #in}. */
@@ -53,7 +55,7 @@ public final class Rank {
      * {@link #keep} saves a value for the scope around it.
      */
     public Scope scope() {
-        return thread.scopes().open("scope in the " + (loading ? "load" : "run") + " of rank " + index());
+        return thread.scopes().open(scopeName);
     }
 
     /** The scope that new matrices belong to. */

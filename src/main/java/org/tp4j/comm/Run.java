@@ -16,13 +16,10 @@ import java.util.concurrent.atomic.AtomicReference;
 
 /** What the ranks of one run share: who has failed, how long to wait, where everybody is. */
 final class Run {
-    private static final int PATIENT_SPINS = 1000;
-    private static final int CROWDED_SPINS = 30;
     private static final Optional<RankException> NONE = Optional.empty();
 
     private final List<RankThread> threads;
     private final Duration limit;
-    private final int spins;
     private final AtomicReference<Optional<RankException>> failure = new AtomicReference<>(NONE);
     private final Set<Throwable> notedCauses =
             Collections.synchronizedSet(Collections.newSetFromMap(new IdentityHashMap<>()));
@@ -36,17 +33,10 @@ final class Run {
         this.threads = threads;
         this.limit = limit;
         this.returnedRanks = new AtomicIntegerArray(threads.size());
-        // With a core for every rank a short wait is over soonest by spinning; with fewer, spinning keeps the awaited
-        // rank off its core.
-        this.spins = threads.size() <= Runtime.getRuntime().availableProcessors() ? PATIENT_SPINS : CROWDED_SPINS;
     }
 
     Duration limit() {
         return limit;
-    }
-
-    int spins() {
-        return spins;
     }
 
     /** Whether every rank has returned, so that no matrix of this run is reached any more. */

@@ -16,7 +16,9 @@ final class CpuEvent implements Event {
     }
 
     void record() {
-        recorded.setRelease(true);
+        if (!recorded.getPlain()) { // a second write would take the cache line from the ranks that read it
+            recorded.setRelease(true);
+        }
     }
 
     void await() {
