@@ -1,6 +1,5 @@
 package org.tp4j.bench;
 
-import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -50,9 +49,9 @@ public final class GemmBench {
     /**
      * Seconds of one product on both sides.
      *
-     * @throws IOException if NumPy does not run
+     * @throws PeerException if NumPy does not run
      */
-    public MedianRatio run(GemmShape shape, DType dtype) throws IOException, InterruptedException {
+    public MedianRatio run(GemmShape shape, DType dtype) throws PeerException, InterruptedException {
         try (NumpyPeer peer = new NumpyPeer(interpreter, ranks);
                 RankThreads threads = new RankThreads(ranks);
                 Operands operands = new Operands(shape, dtype)) {

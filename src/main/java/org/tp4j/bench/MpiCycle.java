@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
 
@@ -38,7 +39,8 @@ final class MpiCycle implements AllReduceCycle {
             Path folder = Files.createTempDirectory("tp4j-mpi");
             try {
                 Path program = compile(compiler, folder);
-                return answering(folder, PeerProcess.start(launcher, command(launcher, ranks, program), log(folder)));
+                return answering(
+                        folder, PeerProcess.start(launcher, command(launcher, ranks, program), Map.of(), log(folder)));
             } catch (IOException e) {
                 delete(folder);
                 throw e;

@@ -7,6 +7,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.TimeUnit;
 
 /**
@@ -35,13 +36,15 @@ final class PeerProcess implements AutoCloseable {
      *
      * @param name what messages call it
      * @param command the program and its arguments
+     * @param environment variables that it is given besides this program's
      * @param log a file for what it writes on its standard error
      * @throws IOException if there is no such program
      */
-    static PeerProcess start(String name, List<String> command, Path log) throws IOException {
-        Process process =
-                new ProcessBuilder(command).redirectError(log.toFile()).start();
-        return new PeerProcess(name, log, process);
+    static PeerProcess start(String name, List<String> command, Map<String, String> environment, Path log)
+            throws IOException {
+        ProcessBuilder builder = new ProcessBuilder(command).redirectError(log.toFile());
+        builder.environment().putAll(environment);
+        return new PeerProcess(name, log, builder.start());
     }
 
     /**

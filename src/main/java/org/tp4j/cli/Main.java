@@ -2,6 +2,7 @@ package org.tp4j.cli;
 
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
+import org.tp4j.bench.PeerException;
 import org.tp4j.comm.RankException;
 import org.tp4j.device.DeviceException;
 import org.tp4j.device.NoDeviceException;
@@ -46,6 +47,7 @@ public final class Main {
         Throwable cause = failure instanceof RankException && failure.getCause() != null ? failure.getCause() : failure;
         if (cause instanceof BadInputException
                 || cause instanceof MatrixFileException
+                || cause instanceof PeerException
                 || cause instanceof IllegalArgumentException) {
             return end(command, cause.getMessage(), ExitCode.BAD_INPUT);
         }

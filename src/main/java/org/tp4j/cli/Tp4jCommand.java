@@ -33,6 +33,7 @@ import picocli.CommandLine.Spec;
             RowCommand.class,
             MlpCommand.class,
             VerifyCommand.class,
+            BenchCommand.class,
             DoctorCommand.class,
             GenerateCompletion.class
         })

@@ -7,7 +7,11 @@ run N                         multiplies N times, answers the nanoseconds of one
 import sys
 import time
 
-import numpy as np
+try:
+    import numpy as np
+except ImportError:
+    print("error: this Python has no NumPy, install it or name another Python", flush=True)
+    sys.exit(1)
 
 DTYPES = {"f32": np.float32, "f64": np.float64}
 
