@@ -79,9 +79,19 @@ final class PeerProcess implements AutoCloseable {
             questions.write(question + "\n");
             questions.flush();
         } catch (IOException e) {
-            throw new PeerException(name + " does not listen: " + said(), e);
+            return ended(e);
         }
         return read();
+    }
+
+    /** Says why the program does not listen: it has ended, and what it wrote before that tells more. */
+    private String ended(IOException failure) throws PeerException {
+        try {
+            return read();
+        } catch (PeerException e) {
+            e.addSuppressed(failure);
+            throw e;
+        }
     }
 
     /** Closes the program's standard input, which ends it; what does not end is killed. */
