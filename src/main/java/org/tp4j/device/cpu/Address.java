@@ -12,4 +12,9 @@ final class Address extends Pointer {
     static void fill(long address, int value, long bytes) {
         memset(new Address(address), value, bytes);
     }
+
+    /** Copies {@code bytes} bytes, as if by way of a third place. */
+    static void copy(long from, long to, long bytes) {
+        memmove(new Address(to), new Address(from), bytes);
+    }
 }
