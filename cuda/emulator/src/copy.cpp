@@ -26,7 +26,8 @@ int ownerOf(Emulator& machine, const Side& side) {
 
 void checkReach(Emulator& machine, const Stream& stream, const Side& side) {
     const int owner = ownerOf(machine, side);
-    require(owner == hostOwner || (machine.device(stream.device).reachable >> owner & 1) != 0, CUDA_ERROR_INVALID_VALUE);
+    require(owner == hostOwner || (machine.device(stream.device).reachable >> owner & 1) != 0,
+            CUDA_ERROR_INVALID_VALUE);
 }
 
 // What the host's memory holds now, packed: the host may change it as soon as the call returns.
@@ -73,7 +74,8 @@ bool betweenDevices(Emulator& machine, const Copy& copy) {
 
 }  // namespace
 
-void enqueueCopy(Emulator& machine, const char* call, Stream& stream, Copy copy, Route route, std::vector<OperationPtr> needs) {
+void enqueueCopy(Emulator& machine, const char* call, Stream& stream, Copy copy, Route route,
+                 std::vector<OperationPtr> needs) {
     if (copy.empty()) {
         return;
     }

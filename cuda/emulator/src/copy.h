@@ -40,7 +40,8 @@ enum class Route {
 };
 
 /**
- * Enqueues a copy. Pageable memory is read before the call returns, and written before it returns too, as a driver does.
+ * Enqueues a copy. Pageable memory is read before the call returns, and written before it returns too, as a driver
+ * does.
  *
  * @throws DriverError 1 if either side is not within one live allocation, or a direct copy is out of reach
  */

@@ -1,6 +1,6 @@
 // libcublas.so.12: the calls that the program makes. Everything it works on is libcuda.so.1's.
 
-#include "cublas_types.h"
+#include "cublas_api.h"
 #include "emulator.h"
 #include "gemm.h"
 
@@ -40,7 +40,8 @@ cublasStatus_t statusOf(CUresult code) {
     }
 }
 
-/** As the driver's frame of a call: the lock, planned faults (whose codes are statuses here), and codes from what is thrown. */
+/** As the driver's frame of a call: the lock, planned faults (whose codes are statuses here), and codes from what is
+ * thrown. */
 template <typename Body>
 cublasStatus_t blasCall(const char* symbol, Body body) noexcept {
     Emulator& machine = Emulator::root();
@@ -82,7 +83,8 @@ bool allowedTypes(cudaDataType_t a, cudaDataType_t b, cudaDataType_t c, cublasCo
     const bool half = a == CUDA_R_16F || a == CUDA_R_16BF;
     const bool onlyPlain = compute == CUBLAS_COMPUTE_32F || compute == CUBLAS_COMPUTE_32F_PEDANTIC;
     const bool anyFloat = onlyPlain || compute == CUBLAS_COMPUTE_32F_FAST_TF32;
-    return a == b && ((a == CUDA_R_32F && c == CUDA_R_32F && anyFloat) || (half && onlyPlain && (c == CUDA_R_32F || c == a)));
+    return a == b &&
+           ((a == CUDA_R_32F && c == CUDA_R_32F && anyFloat) || (half && onlyPlain && (c == CUDA_R_32F || c == a)));
 }
 
 double scalar(cublasComputeType_t compute, const void* value) {
@@ -169,7 +171,8 @@ cublasStatus_t gemm(const char* symbol, const Arguments& call) {
         demand(stream.device == handle.device, CUBLAS_STATUS_EXECUTION_FAILED);
         const Gemm product = planned(call, handle);
         const int device = stream.device;
-        const std::string size = std::to_string(call.m) + " x " + std::to_string(call.n) + " x " + std::to_string(call.k);
+        const std::string size =
+            std::to_string(call.m) + " x " + std::to_string(call.n) + " x " + std::to_string(call.k);
         machine.enqueue(stream, plainName(symbol) + " " + size, [&machine, product, device](Accesses& accesses) {
             machine.faults.strike("gemm", device);
             multiply(product, accesses);
@@ -184,7 +187,8 @@ BLAS_CALL cublasCreate_v2(cublasHandle_t* handle) {
         demand(machine.memory != nullptr, CUBLAS_STATUS_NOT_INITIALIZED);
         const Device& device = machine.current();
         const Address workspace = machine.memory->allocate(device.ordinal, ownWorkspaceBytes).begin;
-        *handle = machine.blasHandles.add(BlasHandle{device.ordinal, nullptr, 0, workspace, ownWorkspaceBytes, workspace});
+        *handle =
+            machine.blasHandles.add(BlasHandle{device.ordinal, nullptr, 0, workspace, ownWorkspaceBytes, workspace});
     });
 }
 
@@ -253,24 +257,27 @@ BLAS_CALL cublasGetPointerMode_v2(cublasHandle_t handle, cublasPointerMode_t* mo
     });
 }
 
-BLAS_CALL cublasGemmEx(cublasHandle_t handle, cublasOperation_t opA, cublasOperation_t opB, int m, int n, int k, const void* alpha,
-                       const void* a, cudaDataType_t typeA, int lda, const void* b, cudaDataType_t typeB, int ldb,
-                       const void* beta, void* c, cudaDataType_t typeC, int ldc, cublasComputeType_t compute, int) {
-    return gemm(__func__, {handle, opA, opB, m, n, k, alpha, a, typeA, lda, 0, b, typeB, ldb, 0, beta, c, typeC, ldc, 0, 1, compute});
+BLAS_CALL cublasGemmEx(cublasHandle_t handle, cublasOperation_t opA, cublasOperation_t opB, int m, int n, int k,
+                       const void* alpha, const void* a, cudaDataType_t typeA, int lda, const void* b,
+                       cudaDataType_t typeB, int ldb, const void* beta, void* c, cudaDataType_t typeC, int ldc,
+                       cublasComputeType_t compute, int) {
+    return gemm(__func__, {handle, opA,   opB, m, n,    k, alpha, a,   typeA, lda, 0,
+                           b,      typeB, ldb, 0, beta, c, typeC, ldc, 0,     1,   compute});
 }
 
-BLAS_CALL cublasGemmEx_64(cublasHandle_t handle, cublasOperation_t opA, cublasOperation_t opB, std::int64_t m, std::int64_t n,
-                          std::int64_t k, const void* alpha, const void* a, cudaDataType_t typeA, std::int64_t lda,
-                          const void* b, cudaDataType_t typeB, std::int64_t ldb, const void* beta, void* c,
-                          cudaDataType_t typeC, std::int64_t ldc, cublasComputeType_t compute, int) {
-    return gemm(__func__, {handle, opA, opB, m, n, k, alpha, a, typeA, lda, 0, b, typeB, ldb, 0, beta, c, typeC, ldc, 0, 1, compute});
+BLAS_CALL cublasGemmEx_64(cublasHandle_t handle, cublasOperation_t opA, cublasOperation_t opB, std::int64_t m,
+                          std::int64_t n, std::int64_t k, const void* alpha, const void* a, cudaDataType_t typeA,
+                          std::int64_t lda, const void* b, cudaDataType_t typeB, std::int64_t ldb, const void* beta,
+                          void* c, cudaDataType_t typeC, std::int64_t ldc, cublasComputeType_t compute, int) {
+    return gemm(__func__, {handle, opA,   opB, m, n,    k, alpha, a,   typeA, lda, 0,
+                           b,      typeB, ldb, 0, beta, c, typeC, ldc, 0,     1,   compute});
 }
 
-BLAS_CALL cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t opA, cublasOperation_t opB, int m, int n, int k,
-                                     const void* alpha, const void* a, cudaDataType_t typeA, int lda, long long strideA,
-                                     const void* b, cudaDataType_t typeB, int ldb, long long strideB, const void* beta, void* c,
-                                     cudaDataType_t typeC, int ldc, long long strideC, int batch, cublasComputeType_t compute,
-                                     int) {
+BLAS_CALL cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t opA, cublasOperation_t opB, int m, int n,
+                                     int k, const void* alpha, const void* a, cudaDataType_t typeA, int lda,
+                                     long long strideA, const void* b, cudaDataType_t typeB, int ldb, long long strideB,
+                                     const void* beta, void* c, cudaDataType_t typeC, int ldc, long long strideC,
+                                     int batch, cublasComputeType_t compute, int) {
     return gemm(__func__, {handle, opA,   opB, m,       n,    k, alpha, a,   typeA,   lda,   strideA,
                            b,      typeB, ldb, strideB, beta, c, typeC, ldc, strideC, batch, compute});
 }

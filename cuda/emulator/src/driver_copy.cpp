@@ -1,6 +1,7 @@
 // Driver calls that copy.
 
 #include "copy.h"
+#include "driver_api.h"
 #include "driver_call.h"
 
 using namespace emulator;
@@ -39,8 +40,9 @@ Side side(Emulator& machine, CUmemorytype type, const void* host, CUdeviceptr de
             return deviceSide(device + offset, pitch, plane);
         case CU_MEMORYTYPE_UNIFIED: {
             const Allocation* allocation = machine.memory->find(device);
-            return allocation == nullptr ? hostSide(machine, reinterpret_cast<const void*>(device + offset), pitch, plane)
-                                         : deviceSide(device + offset, pitch, plane);
+            return allocation == nullptr
+                       ? hostSide(machine, reinterpret_cast<const void*>(device + offset), pitch, plane)
+                       : deviceSide(device + offset, pitch, plane);
         }
         default:
             throw DriverError(CUDA_ERROR_NOT_SUPPORTED);
@@ -62,7 +64,8 @@ Copy planar(Emulator& machine, const CUDA_MEMCPY2D& c) {
 Copy spatial(Emulator& machine, const CUDA_MEMCPY3D_PEER& c) {
     checkPitch(c.srcPitch, c.srcXInBytes, c.WidthInBytes, c.Height * c.Depth);
     checkPitch(c.dstPitch, c.dstXInBytes, c.WidthInBytes, c.Height * c.Depth);
-    require(c.Depth <= 1 || (c.srcHeight >= c.srcY + c.Height && c.dstHeight >= c.dstY + c.Height), CUDA_ERROR_INVALID_VALUE);
+    require(c.Depth <= 1 || (c.srcHeight >= c.srcY + c.Height && c.dstHeight >= c.dstY + c.Height),
+            CUDA_ERROR_INVALID_VALUE);
     return Copy{
         side(machine, c.srcMemoryType, c.srcHost, c.srcDevice, c.srcXInBytes, c.srcY, c.srcZ, c.srcPitch, c.srcHeight),
         side(machine, c.dstMemoryType, c.dstHost, c.dstDevice, c.dstXInBytes, c.dstY, c.dstZ, c.dstPitch, c.dstHeight),
@@ -132,13 +135,15 @@ DRIVER_CALL cuMemcpyDtoD_v2(CUdeviceptr to, CUdeviceptr from, std::size_t bytes)
 
 DRIVER_CALL cuMemcpyHtoDAsync_v2(CUdeviceptr to, const void* from, std::size_t bytes, CUstream stream) {
     return driverCall(__func__, [&](Emulator& machine) {
-        copyLater(machine, "cuMemcpyHtoDAsync", {hostSide(machine, from, 0, 0), deviceSide(to), bytes}, Route::direct, stream);
+        copyLater(machine, "cuMemcpyHtoDAsync", {hostSide(machine, from, 0, 0), deviceSide(to), bytes}, Route::direct,
+                  stream);
     });
 }
 
 DRIVER_CALL cuMemcpyDtoHAsync_v2(void* to, CUdeviceptr from, std::size_t bytes, CUstream stream) {
     return driverCall(__func__, [&](Emulator& machine) {
-        copyLater(machine, "cuMemcpyDtoHAsync", {deviceSide(from), hostSide(machine, to, 0, 0), bytes}, Route::direct, stream);
+        copyLater(machine, "cuMemcpyDtoHAsync", {deviceSide(from), hostSide(machine, to, 0, 0), bytes}, Route::direct,
+                  stream);
     });
 }
 
@@ -154,8 +159,8 @@ DRIVER_CALL cuMemcpyPeer(CUdeviceptr to, CUcontext destination, CUdeviceptr from
     });
 }
 
-DRIVER_CALL cuMemcpyPeerAsync(CUdeviceptr to, CUcontext destination, CUdeviceptr from, CUcontext source, std::size_t bytes,
-                              CUstream stream) {
+DRIVER_CALL cuMemcpyPeerAsync(CUdeviceptr to, CUcontext destination, CUdeviceptr from, CUcontext source,
+                              std::size_t bytes, CUstream stream) {
     return driverCall(__func__, [&](Emulator& machine) {
         const Copy copy{deviceSide(from), deviceSide(to), bytes};
         checkOwners(machine, copy, source, destination);
@@ -164,12 +169,15 @@ DRIVER_CALL cuMemcpyPeerAsync(CUdeviceptr to, CUcontext destination, CUdeviceptr
 }
 
 DRIVER_CALL cuMemcpy2D_v2(const CUDA_MEMCPY2D* copy) {
-    return driverCall(__func__, [&](Emulator& machine) { copyNow(machine, "cuMemcpy2D", planar(machine, *copy), touchesHost(*copy)); });
+    return driverCall(__func__, [&](Emulator& machine) {
+        copyNow(machine, "cuMemcpy2D", planar(machine, *copy), touchesHost(*copy));
+    });
 }
 
 DRIVER_CALL cuMemcpy2DUnaligned_v2(const CUDA_MEMCPY2D* copy) {
-    return driverCall(
-        __func__, [&](Emulator& machine) { copyNow(machine, "cuMemcpy2DUnaligned", planar(machine, *copy), touchesHost(*copy)); });
+    return driverCall(__func__, [&](Emulator& machine) {
+        copyNow(machine, "cuMemcpy2DUnaligned", planar(machine, *copy), touchesHost(*copy));
+    });
 }
 
 DRIVER_CALL cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D* copy, CUstream stream) {
@@ -179,7 +187,9 @@ DRIVER_CALL cuMemcpy2DAsync_v2(const CUDA_MEMCPY2D* copy, CUstream stream) {
 }
 
 DRIVER_CALL cuMemcpy3D_v2(const CUDA_MEMCPY3D* copy) {
-    return driverCall(__func__, [&](Emulator& machine) { copyNow(machine, "cuMemcpy3D", spatial(machine, *copy), touchesHost(*copy)); });
+    return driverCall(__func__, [&](Emulator& machine) {
+        copyNow(machine, "cuMemcpy3D", spatial(machine, *copy), touchesHost(*copy));
+    });
 }
 
 DRIVER_CALL cuMemcpy3DAsync_v2(const CUDA_MEMCPY3D* copy, CUstream stream) {

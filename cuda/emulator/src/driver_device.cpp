@@ -1,5 +1,6 @@
 // Driver calls about the driver itself, devices and their primary contexts.
 
+#include "driver_api.h"
 #include "driver_call.h"
 
 #include <cstdio>
@@ -98,7 +99,8 @@ CUcontext handleOf(const Device& device) {
 
 Device& deviceOf(Emulator& machine, CUcontext context) {
     const auto number = reinterpret_cast<std::uintptr_t>(context);
-    require(number >> 12 >= 1 && number >> 12 <= machine.devices.size() && (number & 0xfff) == 0, CUDA_ERROR_INVALID_CONTEXT);
+    require(number >> 12 >= 1 && number >> 12 <= machine.devices.size() && (number & 0xfff) == 0,
+            CUDA_ERROR_INVALID_CONTEXT);
     return machine.device(static_cast<int>((number >> 12) - 1));
 }
 
@@ -249,7 +251,8 @@ DRIVER_CALL cuCtxGetCurrent(CUcontext* context) {
 }
 
 DRIVER_CALL cuCtxPushCurrent_v2(CUcontext context) {
-    return driverCall(__func__, [&](Emulator& machine) { currentContexts().push_back(deviceOf(machine, context).ordinal); });
+    return driverCall(__func__,
+                      [&](Emulator& machine) { currentContexts().push_back(deviceOf(machine, context).ordinal); });
 }
 
 DRIVER_CALL cuCtxPopCurrent_v2(CUcontext* context) {
@@ -306,7 +309,8 @@ DRIVER_CALL cuCtxDisablePeerAccess(CUcontext peer) {
     return driverCall(__func__, [&](Emulator& machine) {
         Device& here = machine.current();
         const DeviceSet bit = DeviceSet{1} << deviceOf(machine, peer).ordinal;
-        require((here.reachable & bit) != 0 && here.ordinal != deviceOf(machine, peer).ordinal, CUDA_ERROR_PEER_ACCESS_NOT_ENABLED);
+        require((here.reachable & bit) != 0 && here.ordinal != deviceOf(machine, peer).ordinal,
+                CUDA_ERROR_PEER_ACCESS_NOT_ENABLED);
         here.reachable &= ~bit;
     });
 }

@@ -1,5 +1,6 @@
 // Driver calls that give out memory, take it back and fill it.
 
+#include "driver_api.h"
 #include "driver_call.h"
 
 #include <cstring>
@@ -61,7 +62,8 @@ void enqueueFill(Emulator& machine, const char* call, const Fill& fill, CUstream
     if (fill.width == 0 || fill.height == 0) {
         return;
     }
-    require(fill.height == 1 || (fill.pitch >= fill.rowBytes() && fill.pitch % fill.elementBytes == 0), CUDA_ERROR_INVALID_VALUE);
+    require(fill.height == 1 || (fill.pitch >= fill.rowBytes() && fill.pitch % fill.elementBytes == 0),
+            CUDA_ERROR_INVALID_VALUE);
     const std::string wrong = machine.memory->complaint(fill.begin, fill.pitch * (fill.height - 1) + fill.rowBytes());
     if (!wrong.empty()) {
         machine.reports.add(std::string(call) + " writes " + wrong);
@@ -194,8 +196,8 @@ DRIVER_CALL cuMemsetD32Async(CUdeviceptr begin, unsigned value, std::size_t coun
     return fill(__func__, {begin, 0, count, 1, value, 4}, stream);
 }
 
-DRIVER_CALL cuMemsetD2D8Async(CUdeviceptr begin, std::size_t pitch, unsigned char value, std::size_t width, std::size_t height,
-                              CUstream stream) {
+DRIVER_CALL cuMemsetD2D8Async(CUdeviceptr begin, std::size_t pitch, unsigned char value, std::size_t width,
+                              std::size_t height, CUstream stream) {
     return fill(__func__, {begin, pitch, width, height, value, 1}, stream);
 }
 
@@ -204,7 +206,7 @@ DRIVER_CALL cuMemsetD2D16Async(CUdeviceptr begin, std::size_t pitch, unsigned sh
     return fill(__func__, {begin, pitch, width, height, value, 2}, stream);
 }
 
-DRIVER_CALL cuMemsetD2D32Async(CUdeviceptr begin, std::size_t pitch, unsigned value, std::size_t width, std::size_t height,
-                               CUstream stream) {
+DRIVER_CALL cuMemsetD2D32Async(CUdeviceptr begin, std::size_t pitch, unsigned value, std::size_t width,
+                               std::size_t height, CUstream stream) {
     return fill(__func__, {begin, pitch, width, height, value, 4}, stream);
 }

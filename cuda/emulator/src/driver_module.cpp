@@ -1,5 +1,6 @@
 // Driver calls about modules and kernels.
 
+#include "driver_api.h"
 #include "driver_call.h"
 
 #include <algorithm>
@@ -32,7 +33,8 @@ const Kernel* counterpart(Emulator& machine, const PtxEntry& entry) {
         throw DriverError(CUDA_ERROR_INVALID_PTX);
     }
     if (kernel->parameters != entry.parameters) {
-        machine.reports.add("the kernel " + entry.name + " has other parameters in the PTX than in its source: rebuild one of the two");
+        machine.reports.add("the kernel " + entry.name +
+                            " has other parameters in the PTX than in its source: rebuild one of the two");
         throw DriverError(CUDA_ERROR_INVALID_PTX);
     }
     return kernel;
@@ -49,7 +51,8 @@ void load(Emulator& machine, CUmodule* handle, const std::string& text) {
     }
     *handle = machine.modules.add(Module{device.ordinal, {}});
     for (const Kernel* kernel : kernels) {
-        machine.modules.get(*handle).functions.emplace_back(kernel->name, machine.functions.add(Function{*handle, kernel}));
+        machine.modules.get(*handle).functions.emplace_back(kernel->name,
+                                                            machine.functions.add(Function{*handle, kernel}));
     }
 }
 
@@ -95,11 +98,11 @@ void launch(Emulator& machine, CUfunction handle, const Extent& grid, const Exte
     require(machine.modules.get(function.module).device == stream.device, CUDA_ERROR_INVALID_HANDLE);
     require(dynamicShared == 0, CUDA_ERROR_NOT_SUPPORTED);
     checkExtents(grid, block);
-    const auto wanted = std::make_shared<Launch>(Launch{function.kernel, grid, block, copyArguments(*function.kernel, arguments)});
+    const auto wanted =
+        std::make_shared<Launch>(Launch{function.kernel, grid, block, copyArguments(*function.kernel, arguments)});
     const int device = stream.device;
-    machine.enqueue(stream, "kernel " + function.kernel->name, [&machine, wanted, device](Accesses& accesses) {
-        runGrid(machine, *wanted, accesses, device);
-    });
+    machine.enqueue(stream, "kernel " + function.kernel->name,
+                    [&machine, wanted, device](Accesses& accesses) { runGrid(machine, *wanted, accesses, device); });
 }
 
 // https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html, CUfunction_attribute.
@@ -154,7 +157,8 @@ DRIVER_CALL cuModuleUnload(CUmodule handle) {
 DRIVER_CALL cuModuleGetFunction(CUfunction* function, CUmodule handle, const char* name) {
     return driverCall(__func__, [&](Emulator& machine) {
         const auto& functions = machine.modules.get(handle).functions;
-        const auto found = std::find_if(functions.begin(), functions.end(), [&](const auto& each) { return each.first == name; });
+        const auto found =
+            std::find_if(functions.begin(), functions.end(), [&](const auto& each) { return each.first == name; });
         require(found != functions.end(), CUDA_ERROR_NOT_FOUND);
         *function = found->second;
     });
@@ -171,8 +175,9 @@ DRIVER_CALL cuFuncGetAttribute(int* value, int which, CUfunction handle) {
     });
 }
 
-DRIVER_CALL cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX, unsigned blockY,
-                           unsigned blockZ, unsigned sharedBytes, CUstream stream, void** arguments, void** extra) {
+DRIVER_CALL cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,
+                           unsigned blockY, unsigned blockZ, unsigned sharedBytes, CUstream stream, void** arguments,
+                           void** extra) {
     return driverCall(__func__, [&](Emulator& machine) {
         require(extra == nullptr, CUDA_ERROR_NOT_SUPPORTED);
         launch(machine, function, {gridX, gridY, gridZ}, {blockX, blockY, blockZ}, sharedBytes, stream, arguments);

@@ -1,5 +1,6 @@
 // Driver calls about streams and events.
 
+#include "driver_api.h"
 #include "driver_call.h"
 
 #include <chrono>
@@ -8,9 +9,9 @@ using namespace emulator;
 
 namespace {
 
-constexpr unsigned streamFlags = 1;       // CU_STREAM_NON_BLOCKING
-constexpr unsigned disableTiming = 2;     // CU_EVENT_DISABLE_TIMING
-constexpr unsigned eventFlags = 1 | 2;    // CU_EVENT_BLOCKING_SYNC as well
+constexpr unsigned streamFlags = 1;     // CU_STREAM_NON_BLOCKING
+constexpr unsigned disableTiming = 2;   // CU_EVENT_DISABLE_TIMING
+constexpr unsigned eventFlags = 1 | 2;  // CU_EVENT_BLOCKING_SYNC as well
 
 void create(Emulator& machine, CUstream* handle, unsigned flags) {
     const Device& device = machine.current();

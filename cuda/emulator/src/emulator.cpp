@@ -65,10 +65,10 @@ long Emulator::count(const std::string& what) const {
         contexts += each.retained > 0;
     }
     const std::vector<std::pair<std::string, std::uint64_t>> counts = {
-        {"allocations", allocations},      {"pinned", memory ? memory->liveCount(hostOwner) : 0},
-        {"streams", streams.size()},       {"events", events.size()},
-        {"modules", modules.size()},       {"handles", blasHandles.size()},
-        {"contexts", contexts},            {"reports", reports.count()},
+        {"allocations", allocations}, {"pinned", memory ? memory->liveCount(hostOwner) : 0},
+        {"streams", streams.size()},  {"events", events.size()},
+        {"modules", modules.size()},  {"handles", blasHandles.size()},
+        {"contexts", contexts},       {"reports", reports.count()},
     };
     for (const auto& [name, number] : counts) {
         if (name == what) {

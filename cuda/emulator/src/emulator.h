@@ -98,8 +98,8 @@ public:
     /** `key=value`: a setting, or `fault=`, `drop=`, `faults=none`. */
     void configure(const std::string& key, const std::string& value);
 
-    /** How many there are of `allocations`, `pinned`, `streams`, `events`, `modules`, `handles`, `contexts`, `reports`, or
-     * `calls:NAME`. */
+    /** How many there are of `allocations`, `pinned`, `streams`, `events`, `modules`, `handles`, `contexts`, `reports`,
+     * or `calls:NAME`. */
     long count(const std::string& what) const;
 
     /** A device by its ordinal; 101 if there is none. */

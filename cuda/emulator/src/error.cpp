@@ -12,8 +12,7 @@ struct Entry {
     const char* text;
 };
 
-#define ENTRY(code, text) \
-    { code, #code, text }
+#define ENTRY(code, text) {code, #code, text}
 constexpr Entry entries[] = {
     ENTRY(CUDA_SUCCESS, "no error"),
     ENTRY(CUDA_ERROR_INVALID_VALUE, "invalid argument"),
@@ -42,7 +41,8 @@ constexpr Entry entries[] = {
 #undef ENTRY
 
 const Entry* entry(CUresult code) {
-    const auto* found = std::find_if(std::begin(entries), std::end(entries), [&](const Entry& e) { return e.code == code; });
+    const auto* found =
+        std::find_if(std::begin(entries), std::end(entries), [&](const Entry& e) { return e.code == code; });
     return found == std::end(entries) ? nullptr : found;
 }
 

@@ -26,7 +26,8 @@ public:
 
     void clear() { planned.clear(); }
 
-    /** What a call of this name on this device (-1 for none) comes to: nothing, a DriverError, a DeviceFault or Dropped. */
+    /** What a call of this name on this device (-1 for none) comes to: nothing, a DriverError, a DeviceFault or
+     * Dropped. */
     void strike(const std::string& name, int device);
 
     /** How often a call of this name was made since the emulator started. */

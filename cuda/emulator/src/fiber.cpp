@@ -10,7 +10,8 @@
 #error "The emulator switches stacks in x86-64 assembly: JCuda has natives for no other processor on Linux."
 #endif
 
-// Saves what the System V ABI says a callee keeps, and swaps stacks. A fresh stack holds a frame whose rbx is the fiber.
+// Saves what the System V ABI says a callee keeps, and swaps stacks. A fresh stack holds a frame whose rbx is the
+// fiber.
 asm(R"(
     .text
     .globl emulatorSwitchStacks

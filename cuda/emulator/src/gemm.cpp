@@ -73,7 +73,8 @@ Real rounded(cudaDataType_t type, Real value) {
 template <typename Real>
 class Product {
 public:
-    Product(const Gemm& gemm, std::int64_t index, Accesses& accesses) : gemm(gemm), plan(Plan::of(gemm)), index(index), accesses(accesses) {}
+    Product(const Gemm& gemm, std::int64_t index, Accesses& accesses)
+        : gemm(gemm), plan(Plan::of(gemm)), index(index), accesses(accesses) {}
 
     void run() {
         a = unpack(gemm.a, gemm.m, gemm.a.transposed);
@@ -99,7 +100,8 @@ private:
             accesses.read(first, static_cast<std::uint64_t>(rows * bytes));
             for (std::int64_t row = 0; row < rows; row++) {
                 const std::int64_t place = alongK ? column * gemm.k + row : row * gemm.k + column;
-                vectors[static_cast<std::size_t>(place)] = load<Real>(gemm.input, first + static_cast<Address>(row * bytes), gemm.tf32);
+                vectors[static_cast<std::size_t>(place)] =
+                    load<Real>(gemm.input, first + static_cast<Address>(row * bytes), gemm.tf32);
             }
         }
         return vectors;

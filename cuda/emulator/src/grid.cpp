@@ -47,8 +47,9 @@ void Grid::step(unsigned which) {
 void Grid::meetAll() {
     const auto gone = std::find(fibers.begin(), fibers.end(), nullptr);
     if (gone != fibers.end()) {
-        throw DeviceFault(CUDA_ERROR_LAUNCH_FAILED, "thread " + std::to_string(gone - fibers.begin()) +
-                                                        " ended while others of its block wait for it in __syncthreads");
+        throw DeviceFault(CUDA_ERROR_LAUNCH_FAILED,
+                          "thread " + std::to_string(gone - fibers.begin()) +
+                              " ended while others of its block wait for it in __syncthreads");
     }
     phase++;
     for (unsigned which = 0; which < fibers.size(); which++) {
@@ -61,11 +62,15 @@ void Grid::meet() {
 }
 
 void Grid::misaligned(Address address, unsigned alignment) {
-    fail(CUDA_ERROR_MISALIGNED_ADDRESS, "address 0x" + [&] {
-        char digits[20];
-        std::snprintf(digits, sizeof digits, "%llx", static_cast<unsigned long long>(address));
-        return std::string(digits);
-    }() + " is not aligned to " + std::to_string(alignment) + " bytes");
+    fail(
+        CUDA_ERROR_MISALIGNED_ADDRESS, "address 0x" +
+                                           [&] {
+                                               char digits[20];
+                                               std::snprintf(digits, sizeof digits, "%llx",
+                                                             static_cast<unsigned long long>(address));
+                                               return std::string(digits);
+                                           }() +
+                                           " is not aligned to " + std::to_string(alignment) + " bytes");
 }
 
 void Grid::touch(Address begin, unsigned bytes, bool writes) {

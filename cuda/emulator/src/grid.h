@@ -25,7 +25,8 @@ struct Extent {
     std::uint64_t count() const { return std::uint64_t{x} * y * z; }
     /** The place of the index-th of these, x running fastest. */
     Extent at(std::uint64_t index) const {
-        return {static_cast<unsigned>(index % x), static_cast<unsigned>(index / x % y), static_cast<unsigned>(index / x / y)};
+        return {static_cast<unsigned>(index % x), static_cast<unsigned>(index / x % y),
+                static_cast<unsigned>(index / x / y)};
     }
 };
 

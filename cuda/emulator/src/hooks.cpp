@@ -1,6 +1,6 @@
-// What the compiler calls in a kernel's code. Kernels are compiled with -fsanitize=thread, which calls __tsan_* at every
-// access of memory, and -fsanitize=alignment, which calls __ubsan_* before an access through a misaligned pointer. No
-// sanitizer's library is linked: these are all there is.
+// What the compiler calls in a kernel's code. Kernels are compiled with -fsanitize=thread, which calls __tsan_* at
+// every access of memory, and -fsanitize=alignment, which calls __ubsan_* before an access through a misaligned
+// pointer. No sanitizer's library is linked: these are all there is.
 
 #include "emulator.h"
 
@@ -26,24 +26,40 @@ void touch(const void* address, unsigned bytes, bool writes) {
 }  // namespace
 }  // namespace emulator
 
-#define HOOKS(bytes)                                                                               \
-    void __tsan_read##bytes(void* address) { emulator::touch(address, bytes, false); }             \
-    void __tsan_write##bytes(void* address) { emulator::touch(address, bytes, true); }             \
-    void __tsan_unaligned_read##bytes(void* address) { emulator::touch(address, bytes, false); }   \
-    void __tsan_unaligned_write##bytes(void* address) { emulator::touch(address, bytes, true); }   \
-    void __tsan_volatile_read##bytes(void* address) { emulator::touch(address, bytes, false); }    \
-    void __tsan_volatile_write##bytes(void* address) { emulator::touch(address, bytes, true); }    \
-    void __tsan_unaligned_volatile_read##bytes(void* address) { emulator::touch(address, bytes, false); } \
-    void __tsan_unaligned_volatile_write##bytes(void* address) { emulator::touch(address, bytes, true); }
+#define HOOKS(bytes)                                             \
+    void __tsan_read##bytes(void* address) {                     \
+        emulator::touch(address, bytes, false);                  \
+    }                                                            \
+    void __tsan_write##bytes(void* address) {                    \
+        emulator::touch(address, bytes, true);                   \
+    }                                                            \
+    void __tsan_unaligned_read##bytes(void* address) {           \
+        emulator::touch(address, bytes, false);                  \
+    }                                                            \
+    void __tsan_unaligned_write##bytes(void* address) {          \
+        emulator::touch(address, bytes, true);                   \
+    }                                                            \
+    void __tsan_volatile_read##bytes(void* address) {            \
+        emulator::touch(address, bytes, false);                  \
+    }                                                            \
+    void __tsan_volatile_write##bytes(void* address) {           \
+        emulator::touch(address, bytes, true);                   \
+    }                                                            \
+    void __tsan_unaligned_volatile_read##bytes(void* address) {  \
+        emulator::touch(address, bytes, false);                  \
+    }                                                            \
+    void __tsan_unaligned_volatile_write##bytes(void* address) { \
+        emulator::touch(address, bytes, true);                   \
+    }
 
-#define DECLARE(bytes)                                   \
-    void __tsan_read##bytes(void*);                      \
-    void __tsan_write##bytes(void*);                     \
-    void __tsan_unaligned_read##bytes(void*);            \
-    void __tsan_unaligned_write##bytes(void*);           \
-    void __tsan_volatile_read##bytes(void*);             \
-    void __tsan_volatile_write##bytes(void*);            \
-    void __tsan_unaligned_volatile_read##bytes(void*);   \
+#define DECLARE(bytes)                                 \
+    void __tsan_read##bytes(void*);                    \
+    void __tsan_write##bytes(void*);                   \
+    void __tsan_unaligned_read##bytes(void*);          \
+    void __tsan_unaligned_write##bytes(void*);         \
+    void __tsan_volatile_read##bytes(void*);           \
+    void __tsan_volatile_write##bytes(void*);          \
+    void __tsan_unaligned_volatile_read##bytes(void*); \
     void __tsan_unaligned_volatile_write##bytes(void*);
 
 extern "C" {

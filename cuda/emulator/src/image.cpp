@@ -17,7 +17,7 @@ Range cover(const Range& range, Address begin, Address end) {
 Image extent(const dl_phdr_info& library) {
     Image image{};
     for (int index = 0; index < library.dlpi_phnum; index++) {
-        const ElfW(Phdr)& part = library.dlpi_phdr[index];
+        const ElfW(Phdr) & part = library.dlpi_phdr[index];
         if (part.p_type != PT_LOAD) {
             continue;
         }

@@ -1,5 +1,6 @@
-// The natives of org.tp4j.device.cuda.Emulator, by which Java tests configure the emulator and read what it counted. The
-// functions of a JNIEnv are found by their index in the table that the JNI specification fixes, so no JDK header is needed.
+// The natives of org.tp4j.device.cuda.Emulator, by which Java tests configure the emulator and read what it counted.
+// The functions of a JNIEnv are found by their index in the table that the JNI specification fixes, so no JDK header is
+// needed.
 
 #include "control.h"
 
@@ -23,11 +24,13 @@ Function* entry(JavaEnvironment* environment, int index) {
 class Characters {
 public:
     Characters(JavaEnvironment* environment, JavaObject string)
-        : environment(environment), string(string),
-          text(entry<const char*(JavaEnvironment*, JavaObject, unsigned char*)>(environment, getStringUtfChars)(environment, string,
-                                                                                                              nullptr)) {}
+        : environment(environment),
+          string(string),
+          text(entry<const char*(JavaEnvironment*, JavaObject, unsigned char*)>(environment, getStringUtfChars)(
+              environment, string, nullptr)) {}
     ~Characters() {
-        entry<void(JavaEnvironment*, JavaObject, const char*)>(environment, releaseStringUtfChars)(environment, string, text);
+        entry<void(JavaEnvironment*, JavaObject, const char*)>(environment, releaseStringUtfChars)(environment, string,
+                                                                                                   text);
     }
     Characters(const Characters&) = delete;
     Characters& operator=(const Characters&) = delete;
@@ -48,12 +51,14 @@ JavaObject javaString(JavaEnvironment* environment, const char* text) {
 
 #define NATIVE(type) extern "C" __attribute__((visibility("default"))) type
 
-NATIVE(JavaObject) Java_org_tp4j_device_cuda_Emulator_set(JavaEnvironment* environment, JavaObject, JavaObject setting) {
+NATIVE(JavaObject)
+Java_org_tp4j_device_cuda_Emulator_set(JavaEnvironment* environment, JavaObject, JavaObject setting) {
     const char* wrong = emulatorConfigure(Characters(environment, setting).get());
     return wrong == nullptr ? nullptr : javaString(environment, wrong);
 }
 
-NATIVE(std::int64_t) Java_org_tp4j_device_cuda_Emulator_count(JavaEnvironment* environment, JavaObject, JavaObject what) {
+NATIVE(std::int64_t)
+Java_org_tp4j_device_cuda_Emulator_count(JavaEnvironment* environment, JavaObject, JavaObject what) {
     return emulatorCount(Characters(environment, what).get());
 }
 

@@ -31,8 +31,10 @@ std::uint64_t pagesFor(std::uint64_t bytes) {
 
 std::string Allocation::describe() const {
     std::ostringstream text;
-    text << (registered ? "registered host memory" : owner == hostOwner ? "pinned memory" : "device memory") << " #" << number
-         << " (" << bytes << " bytes at 0x" << std::hex << begin;
+    text << (registered           ? "registered host memory"
+             : owner == hostOwner ? "pinned memory"
+                                  : "device memory")
+         << " #" << number << " (" << bytes << " bytes at 0x" << std::hex << begin;
     if (owner != hostOwner) {
         text << std::dec << " on device " << owner;
     }
@@ -146,7 +148,8 @@ std::string Memory::complaint(Address begin, std::uint64_t bytes) {
         return text.str();
     }
     if (begin + bytes > allocation->end()) {
-        text << ", which reach " << begin + bytes - allocation->end() << " bytes past the end of " << allocation->describe();
+        text << ", which reach " << begin + bytes - allocation->end() << " bytes past the end of "
+             << allocation->describe();
         return text.str();
     }
     return "";

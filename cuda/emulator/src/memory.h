@@ -62,7 +62,8 @@ public:
     Allocation& registerHost(Address begin, std::uint64_t bytes);
     void unregisterHost(Allocation& allocation);
 
-    /** The allocation that begins at or before the address and reaches beyond it, live or freed; null if there is none. */
+    /** The allocation that begins at or before the address and reaches beyond it, live or freed; null if there is none.
+     */
     Allocation* find(Address address);
 
     /** What is wrong with touching these bytes, or an empty string. */

@@ -2,74 +2,133 @@
 
 #include "error.h"
 
+#include <algorithm>
+#include <cctype>
 #include <map>
-#include <regex>
 
 namespace emulator {
 namespace {
 
+bool isWordCharacter(char c) {
+    return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '.' || c == '$' || c == '%';
+}
+
+/** A text's words and marks, one after the other, without its comments; an empty word when there are no more. */
+class Words {
+public:
+    explicit Words(const std::string& text) : text(text) { advance(); }
+
+    const std::string& current() const { return word; }
+
+    std::string next() {
+        std::string taken = word;
+        advance();
+        return taken;
+    }
+
+private:
+    void advance() {
+        skipBlanks();
+        const std::size_t begin = at;
+        while (at < text.size() && isWordCharacter(text[at])) {
+            at++;
+        }
+        if (at == begin && at < text.size()) {
+            at++;
+        }
+        word = text.substr(begin, at - begin);
+    }
+
+    void skipBlanks() {
+        for (;;) {
+            if (at < text.size() && std::isspace(static_cast<unsigned char>(text[at])) != 0) {
+                at++;
+            } else if (text.compare(at, 2, "//") == 0) {
+                at = std::min(text.find('\n', at), text.size());
+            } else if (text.compare(at, 2, "/*") == 0) {
+                const std::size_t end = text.find("*/", at + 2);
+                at = end == std::string::npos ? text.size() : end + 2;
+            } else {
+                return;
+            }
+        }
+    }
+
+    const std::string& text;
+    std::size_t at = 0;
+    std::string word;
+};
+
+std::size_t number(const std::string& word) {
+    const bool digits = !word.empty() && word.size() < 10 &&
+                        std::all_of(word.begin(), word.end(), [](unsigned char c) { return std::isdigit(c) != 0; });
+    require(digits, CUDA_ERROR_INVALID_PTX);
+    return std::stoul(word);
+}
+
+/** "8.0" is 80. */
+int versionNumber(const std::string& word) {
+    const std::size_t point = std::min(word.find('.'), word.size() - 1);
+    return static_cast<int>(number(word.substr(0, point)) * 10 + number(word.substr(point + 1)));
+}
+
+/** "sm_75" is 75. */
+int targetNumber(const std::string& word) {
+    const std::string prefix = "sm_";
+    require(word.compare(0, prefix.size(), prefix) == 0, CUDA_ERROR_INVALID_PTX);
+    return static_cast<int>(number(word.substr(prefix.size())));
+}
+
 std::size_t elementSize(const std::string& type) {
     static const std::map<std::string, std::size_t> sizes = {
-        {"b8", 1},  {"u8", 1},  {"s8", 1},  {"b16", 2}, {"u16", 2}, {"s16", 2}, {"f16", 2}, {"b32", 4},
-        {"u32", 4}, {"s32", 4}, {"f32", 4}, {"b64", 8}, {"u64", 8}, {"s64", 8}, {"f64", 8},
+        {".b8", 1},  {".u8", 1},  {".s8", 1},  {".b16", 2}, {".u16", 2}, {".s16", 2}, {".f16", 2}, {".b32", 4},
+        {".u32", 4}, {".s32", 4}, {".f32", 4}, {".b64", 8}, {".u64", 8}, {".s64", 8}, {".f64", 8},
     };
     const auto found = sizes.find(type);
     require(found != sizes.end(), CUDA_ERROR_INVALID_PTX);
     return found->second;
 }
 
-std::string withoutComments(const std::string& text) {
-    std::string kept;
-    for (std::size_t at = 0; at < text.size();) {
-        if (text.compare(at, 2, "//") == 0) {
-            at = std::min(text.find('\n', at), text.size());
-        } else if (text.compare(at, 2, "/*") == 0) {
-            const std::size_t end = text.find("*/", at + 2);
-            at = end == std::string::npos ? text.size() : end + 2;
-        } else {
-            kept += text[at++];
+/** `.param [.align N] .TYPE NAME[COUNT]`, behind the `.param`. */
+std::size_t parameterSize(Words& words) {
+    if (words.current() == ".align") {
+        words.next();
+        words.next();
+    }
+    const std::size_t element = elementSize(words.next());
+    words.next();
+    if (words.current() != "[") {
+        return element;
+    }
+    words.next();
+    return element * number(words.next());
+}
+
+/** `NAME(PARAMETERS)`, behind the `.entry`. */
+PtxEntry entry(Words& words) {
+    PtxEntry found{words.next(), {}};
+    require(words.next() == "(", CUDA_ERROR_INVALID_PTX);
+    while (words.current() != ")") {
+        require(!words.current().empty(), CUDA_ERROR_INVALID_PTX);
+        if (words.next() == ".param") {
+            found.parameters.push_back(parameterSize(words));
         }
     }
-    return kept;
-}
-
-int versionNumber(const std::string& text) {
-    std::smatch match;
-    require(std::regex_search(text, match, std::regex("\\.version\\s+(\\d+)\\.(\\d+)")), CUDA_ERROR_INVALID_PTX);
-    return std::stoi(match[1]) * 10 + std::stoi(match[2]);
-}
-
-int targetNumber(const std::string& text) {
-    std::smatch match;
-    require(std::regex_search(text, match, std::regex("\\.target\\s+sm_(\\d+)")), CUDA_ERROR_INVALID_PTX);
-    return std::stoi(match[1]);
-}
-
-std::vector<std::size_t> parameterSizes(const std::string& list) {
-    static const std::regex parameter("\\.param\\s+(?:\\.align\\s+\\d+\\s+)?\\.(\\w+)[^,\\[]*(?:\\[(\\d+)\\])?");
-    std::vector<std::size_t> sizes;
-    for (std::sregex_iterator each(list.begin(), list.end(), parameter), end; each != end; ++each) {
-        const std::size_t count = (*each)[2].matched ? std::stoul((*each)[2]) : 1;
-        sizes.push_back(elementSize((*each)[1]) * count);
-    }
-    return sizes;
+    return found;
 }
 
 }  // namespace
 
-Ptx Ptx::parse(const std::string& source) {
-    const std::string text = withoutComments(source);
-    Ptx ptx{versionNumber(text), targetNumber(text), {}};
-    const std::string keyword = ".entry";
-    for (std::size_t at = text.find(keyword); at != std::string::npos; at = text.find(keyword, at)) {
-        const std::size_t open = text.find('(', at);
-        const std::size_t close = text.find(')', at);
-        require(close != std::string::npos && open < close, CUDA_ERROR_INVALID_PTX);
-        std::smatch name;
-        const std::string head = text.substr(at + keyword.size(), open - at - keyword.size());
-        require(std::regex_search(head, name, std::regex("[\\w$]+")), CUDA_ERROR_INVALID_PTX);
-        ptx.entries.push_back({name[0], parameterSizes(text.substr(open, close - open))});
-        at = close;
+Ptx Ptx::parse(const std::string& text) {
+    Words words(text);
+    require(words.next() == ".version", CUDA_ERROR_INVALID_PTX);
+    Ptx ptx{versionNumber(words.next()), 0, {}};
+    require(words.next() == ".target", CUDA_ERROR_INVALID_PTX);
+    ptx.target = targetNumber(words.next());
+    while (!words.current().empty()) {
+        if (words.next() == ".entry") {
+            ptx.entries.push_back(entry(words));
+        }
     }
     return ptx;
 }

@@ -94,14 +94,14 @@ void Races::splitAt(Address address) {
     }
 }
 
-void Races::compare(const Access& access, const char* verb, const Access& earlier, const char* earlierVerb, const Clock& clock,
-                    Address begin, Address end) {
+void Races::compare(const Access& access, const char* verb, const Access& earlier, const char* earlierVerb,
+                    const Clock& clock, Address begin, Address end) {
     if (found || knows(clock, earlier.lane, earlier.sequence)) {
         return;
     }
     std::ostringstream text;
-    text << "race: " << *access.name << " " << verb << " " << end - begin << " bytes at 0x" << std::hex << begin << " that "
-         << *earlier.name << " " << earlierVerb << ", and nothing orders the two";
+    text << "race: " << *access.name << " " << verb << " " << end - begin << " bytes at 0x" << std::hex << begin
+         << " that " << *earlier.name << " " << earlierVerb << ", and nothing orders the two";
     found = text.str();
 }
 

@@ -43,8 +43,8 @@ private:
     void read(const Access& access, const Clock& clock, const Range& range);
     void write(const Access& access, const Clock& clock, const Range& range);
     void splitAt(Address address);
-    void compare(const Access& access, const char* verb, const Access& earlier, const char* earlierVerb, const Clock& clock,
-                 Address begin, Address end);
+    void compare(const Access& access, const char* verb, const Access& earlier, const char* earlierVerb,
+                 const Clock& clock, Address begin, Address end);
     static void addRead(Segment& segment, const Access& access);
 
     Segments segments;

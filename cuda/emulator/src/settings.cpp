@@ -12,7 +12,8 @@ namespace {
 }
 
 std::uint64_t number(const std::string& key, const std::string& value, std::uint64_t least, std::uint64_t most) {
-    const bool digits = !value.empty() && value.size() < 19 && std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
+    const bool digits = !value.empty() && value.size() < 19 &&
+                        std::all_of(value.begin(), value.end(), [](char c) { return c >= '0' && c <= '9'; });
     if (!digits || std::stoull(value) < least || std::stoull(value) > most) {
         refuse(key, value, "a number from " + std::to_string(least) + " to " + std::to_string(most));
     }
@@ -48,7 +49,8 @@ Peers peers(const std::string& key, const std::string& value) {
 
 std::string variable(const std::string& key) {
     std::string name = "TP4J_EMULATOR_" + key;
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     return name;
 }
 

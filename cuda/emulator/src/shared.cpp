@@ -4,8 +4,8 @@ namespace emulator {
 namespace {
 
 std::string race(const char* verb, unsigned thread, const char* earlierVerb, unsigned earlier) {
-    return "shared-memory race: thread " + std::to_string(thread) + " " + verb + " what thread " + std::to_string(earlier) + " " +
-           earlierVerb + " with no __syncthreads between";
+    return "shared-memory race: thread " + std::to_string(thread) + " " + verb + " what thread " +
+           std::to_string(earlier) + " " + earlierVerb + " with no __syncthreads between";
 }
 
 }  // namespace

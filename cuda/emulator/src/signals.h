@@ -3,8 +3,8 @@
 
 namespace emulator {
 
-/** From now on a segmentation fault in the emulator's memory is explained on standard error; then, as every other one, it
- * goes to the handler that was there before: in a JVM, the JVM's own. */
+/** From now on a segmentation fault in the emulator's memory is explained on standard error; then, as every other one,
+ * it goes to the handler that was there before: in a JVM, the JVM's own. */
 void explainFaultsInGuardPages();
 
 }  // namespace emulator

@@ -95,7 +95,8 @@ void Timeline::runWithNeeds(const OperationPtr& wanted) {
     std::vector<OperationPtr> stack{wanted};
     while (!stack.empty()) {
         const OperationPtr top = stack.back();
-        const auto open = std::find_if(top->needs.begin(), top->needs.end(), [](const OperationPtr& need) { return !need->done; });
+        const auto open =
+            std::find_if(top->needs.begin(), top->needs.end(), [](const OperationPtr& need) { return !need->done; });
         if (top->done) {
             stack.pop_back();
         } else if (open != top->needs.end()) {
@@ -133,9 +134,8 @@ void Timeline::wander() {
 std::vector<OperationPtr> Timeline::ready() const {
     std::vector<OperationPtr> found;
     for (const Lane& lane : lanes) {
-        if (!lane.pending.empty() &&
-            std::all_of(lane.pending.front()->needs.begin(), lane.pending.front()->needs.end(),
-                        [](const OperationPtr& need) { return need->done; })) {
+        if (!lane.pending.empty() && std::all_of(lane.pending.front()->needs.begin(), lane.pending.front()->needs.end(),
+                                                 [](const OperationPtr& need) { return need->done; })) {
             found.push_back(lane.pending.front());
         }
     }

@@ -1,0 +1,179 @@
+// Faults on demand, counts, and calls that are not emulated.
+
+#include "machine.h"
+
+#include <unistd.h>
+
+using namespace testing;
+
+extern "C" int cuMemAdvise();
+extern "C" int cublasSaxpy_v2();
+
+TEST(the_nth_allocation_fails_and_the_next_does_not) {
+    const Machine machine;
+    configure("fault=cuMemAlloc:2:2");
+    CUdeviceptr memory = 0;
+    OK(cuMemAlloc_v2(&memory, 16));
+    EXPECT_CODE(CUDA_ERROR_OUT_OF_MEMORY, cuMemAlloc_v2(&memory, 16));
+    OK(cuMemAlloc_v2(&memory, 16));
+}
+
+TEST(a_fault_can_be_meant_for_one_device) {
+    const Machine first("eager", 0);
+    const Machine second("eager", 1);
+    configure("fault=cuMemAlloc@0:1:2");
+    CUdeviceptr memory = 0;
+    OK(cuMemAlloc_v2(&memory, 16));
+    first.use();
+    EXPECT_CODE(CUDA_ERROR_OUT_OF_MEMORY, cuMemAlloc_v2(&memory, 16));
+}
+
+TEST(a_launch_can_be_refused) {
+    Machine machine;
+    const CUdeviceptr values = machine.upload(count(64));
+    configure("fault=cuLaunchKernel:1:701");
+    EXPECT_CODE(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, machine.launch("reverse", nullptr, 1, 64, values));
+    OK(machine.launch("reverse", nullptr, 1, 64, values));
+    OK(cuCtxSynchronize());
+}
+
+TEST(a_kernel_can_fail_when_it_runs) {
+    Machine machine("lazy");
+    const CUdeviceptr values = machine.upload(count(64));
+    configure("fault=kernel:1:719");
+    OK(machine.launch("reverse", nullptr, 1, 64, values));
+    EXPECT_CODE(CUDA_ERROR_LAUNCH_FAILED, cuCtxSynchronize());
+    EXPECT_CODE(CUDA_ERROR_LAUNCH_FAILED, cuCtxSynchronize());
+    EXPECT(reports().empty());
+}
+
+TEST(a_sticky_error_stays_with_its_device) {
+    const Machine machine;
+    configure("fault=cuMemAlloc:1:700:sticky");
+    CUdeviceptr memory = 0;
+    EXPECT_CODE(CUDA_ERROR_ILLEGAL_ADDRESS, cuMemAlloc_v2(&memory, 16));
+    EXPECT_CODE(CUDA_ERROR_ILLEGAL_ADDRESS, cuMemAlloc_v2(&memory, 16));
+    OK(cuDevicePrimaryCtxRelease_v2(0));
+    CUcontext context = nullptr;
+    EXPECT_CODE(CUDA_ERROR_ILLEGAL_ADDRESS, cuDevicePrimaryCtxRetain(&context, 0));
+    const Machine other("eager", 1);
+    OK(cuMemAlloc_v2(&memory, 16));
+}
+
+TEST(a_dropped_wait_is_reported_as_a_race) {
+    for (const bool drops : {false, true}) {
+        const Machine machine;
+        const CUdeviceptr memory = machine.memory(16);
+        const CUstream first = machine.stream();
+        const CUstream second = machine.stream();
+        const CUevent event = machine.event();
+        if (drops) {
+            configure("drop=cuStreamWaitEvent:1");
+        }
+        OK(cuMemsetD8Async(memory, 1, 16, first));
+        OK(cuEventRecord(event, first));
+        OK(cuStreamWaitEvent(second, event, 0));
+        OK(cuMemsetD8Async(memory, 2, 16, second));
+        EXPECT(reported("race") == drops);
+    }
+}
+
+TEST(planned_faults_can_be_taken_back) {
+    const Machine machine;
+    configure("fault=cuMemAlloc:1:2");
+    configure("faults=none");
+    CUdeviceptr memory = 0;
+    OK(cuMemAlloc_v2(&memory, 16));
+}
+
+TEST(bad_settings_are_named) {
+    for (const char* setting :
+         {"schedule=sometimes", "devices=x", "peers=", "nonsense=1", "fault=cuMemAlloc", "drop=a:b"}) {
+        EXPECT(emulatorConfigure(setting) != nullptr);
+    }
+}
+
+TEST(everything_alive_is_counted) {
+    Machine machine;
+    const auto expectCounts = [](const std::vector<std::pair<const char*, long>>& counts) {
+        for (const auto& [what, number] : counts) {
+            EXPECT(emulatorCount(what) == number);
+        }
+    };
+    expectCounts({{"allocations", 0},
+                  {"pinned", 0},
+                  {"streams", 0},
+                  {"events", 0},
+                  {"modules", 0},
+                  {"handles", 0},
+                  {"contexts", 1}});
+    const CUdeviceptr memory = machine.memory(16);
+    void* host = nullptr;
+    OK(cuMemAllocHost_v2(&host, 16));
+    const CUstream stream = machine.stream();
+    const CUevent event = machine.event();
+    machine.kernel("add");
+    cublasHandle_t handle = nullptr;
+    OK(cublasCreate_v2(&handle));
+    expectCounts({{"allocations", 2},
+                  {"pinned", 1},
+                  {"streams", 1},
+                  {"events", 1},
+                  {"modules", 1},
+                  {"handles", 1},
+                  {"contexts", 1}});
+    EXPECT(emulatorCount("calls:cuMemAlloc") == 1);
+    EXPECT(emulatorCount("nonsense") == -1);
+    OK(cublasDestroy_v2(handle));
+    OK(cuModuleUnload(machine.module));
+    OK(cuEventDestroy_v2(event));
+    OK(cuStreamDestroy_v2(stream));
+    OK(cuMemFreeHost(host));
+    OK(cuMemFree_v2(memory));
+    OK(cuDevicePrimaryCtxRelease_v2(0));
+    expectCounts({{"allocations", 0},
+                  {"pinned", 0},
+                  {"streams", 0},
+                  {"events", 0},
+                  {"modules", 0},
+                  {"handles", 0},
+                  {"contexts", 0}});
+}
+
+TEST(there_are_as_many_devices_as_asked_for) {
+    configure("devices=9");
+    OK(cuInit(0));
+    int devices = 0;
+    OK(cuDeviceGetCount(&devices));
+    EXPECT(devices == 9);
+    char name[64];
+    OK(cuDeviceGetName(name, sizeof name, 8));
+    EXPECT(std::string(name).rfind("Emulated", 0) == 0);
+    EXPECT_CODE(CUDA_ERROR_INVALID_DEVICE, cuDeviceGetName(name, sizeof name, 9));
+}
+
+TEST(there_can_be_no_device) {
+    configure("devices=0");
+    EXPECT_CODE(100, cuInit(0));
+}
+
+TEST(nothing_works_before_initialization) {
+    int devices = 0;
+    EXPECT_CODE(CUDA_ERROR_NOT_INITIALIZED, cuDeviceGetCount(&devices));
+    OK(cuInit(0));
+    CUdeviceptr memory = 0;
+    EXPECT_CODE(CUDA_ERROR_INVALID_CONTEXT, cuMemAlloc_v2(&memory, 16));
+}
+
+TEST(calls_that_are_not_emulated_say_so) {
+    EXPECT_CODE(CUDA_ERROR_NOT_SUPPORTED, cuMemAdvise());
+    EXPECT_CODE(CUBLAS_STATUS_NOT_SUPPORTED, cublasSaxpy_v2());
+}
+
+TEST(handles_are_never_those_of_something_else) {
+    const Machine machine;
+    const CUstream stream = machine.stream();
+    OK(cuStreamDestroy_v2(stream));
+    EXPECT(machine.stream() != stream);
+    EXPECT_CODE(CUDA_ERROR_INVALID_HANDLE, cuStreamDestroy_v2(stream));
+}
