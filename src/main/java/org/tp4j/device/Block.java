@@ -5,6 +5,7 @@ import java.util.Optional;
 /** A block of a device's memory, as its backend's allocator hands it out. Touched by its stream's thread alone. */
 public abstract class Block {
     private Optional<ReadGuard> guard = Optional.empty();
+    private long liveBytes;
 
     protected Block() {}
 
@@ -23,8 +24,22 @@ public abstract class Block {
         return guard;
     }
 
+    /** Whether no other stream reads this block any more or later. */
+    public final boolean isUnread() {
+        return guard.map(ReadGuard::enqueued).orElse(true);
+    }
+
     /** Forgets the readers, once a stream has waited for them. */
     public final void clearGuard() {
         guard = Optional.empty();
+    }
+
+    /** Bytes of the matrix that lies in this block now. */
+    final long liveBytes() {
+        return liveBytes;
+    }
+
+    final void setLiveBytes(long bytes) {
+        liveBytes = bytes;
     }
 }

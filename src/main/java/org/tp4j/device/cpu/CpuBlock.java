@@ -2,7 +2,6 @@ package org.tp4j.device.cpu;
 
 import java.util.Optional;
 import org.tp4j.device.Block;
-import org.tp4j.device.ReadGuard;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
 import org.tp4j.tensor.HostMemory;
@@ -12,7 +11,6 @@ final class CpuBlock extends Block {
     private final Optional<HostMemory> memory;
     private final long bytes;
     private HostMatrix view;
-    private long liveBytes;
 
     private CpuBlock(Optional<HostMemory> memory, long bytes, HostMatrix view) {
         this.memory = memory;
@@ -43,27 +41,12 @@ final class CpuBlock extends Block {
         if (view.dtype() != dtype || view.rows() != rows || view.columns() != columns) {
             view = HostMatrix.on(memory.orElseThrow(), dtype, rows, columns);
         }
-        liveBytes = view.byteSize();
         return view;
     }
 
-    /** Bytes of the matrix that was handed out last. */
-    long liveBytes() {
-        return liveBytes;
-    }
-
-    /** Whether no stream reads this block any more or later. */
-    boolean isUnread() {
-        return guard().map(ReadGuard::enqueued).orElse(true);
-    }
-
-    /** Frees an owned block that nobody reads, and says whether it did. */
-    boolean freeIfUnread() {
-        if (!isUnread()) {
-            return false;
-        }
+    /** Frees an owned block. */
+    void free() {
         memory.ifPresent(HostMemory::close);
-        return true;
     }
 
     /** Fills the block with NaN, which is all bits set in every dtype. */

@@ -1,15 +1,15 @@
 package org.tp4j.device.cpu;
 
-import java.util.Queue;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentLinkedQueue;
-import java.util.concurrent.atomic.AtomicLong;
 import org.tp4j.device.AllReduceAlgorithm;
+import org.tp4j.device.BlockCache;
+import org.tp4j.device.BlockStore;
 import org.tp4j.device.Device;
 import org.tp4j.device.DeviceKind;
 import org.tp4j.device.Event;
+import org.tp4j.device.OutOfDeviceMemoryException;
 import org.tp4j.device.Stream;
+import org.tp4j.tensor.HostMemory;
+import org.tp4j.tensor.OutOfHostMemoryException;
 
 /** The host's processor. */
 final class CpuDevice implements Device {
@@ -36,8 +36,7 @@ final class CpuDevice implements Device {
 
     private final OpenBlas blas;
     private final boolean poisoned;
-    private final Set<AtomicLong> liveBytes = ConcurrentHashMap.newKeySet();
-    private final Queue<CpuBlock> quarantine = new ConcurrentLinkedQueue<>();
+    private final Store store = new Store();
 
     CpuDevice(OpenBlas blas, boolean poisoned) {
         this.blas = blas;
@@ -61,9 +60,7 @@ final class CpuDevice implements Device {
 
     @Override
     public Stream openStream() {
-        AtomicLong live = new AtomicLong();
-        liveBytes.add(live);
-        return new CpuStream(this, blas, new BlockCache(this, live, poisoned));
+        return new CpuStream(this, blas, new BlockCache<>(store), poisoned);
     }
 
     @Override
@@ -73,7 +70,7 @@ final class CpuDevice implements Device {
 
     @Override
     public long liveBytes() {
-        return liveBytes.stream().mapToLong(AtomicLong::get).sum();
+        return store.liveBytes();
     }
 
     @Override
@@ -84,21 +81,25 @@ final class CpuDevice implements Device {
         return twoShot ? AllReduceAlgorithm.TWO_SHOT : AllReduceAlgorithm.ONE_SHOT;
     }
 
-    /** Keeps a block of a closing stream until its readers are done. */
-    void quarantine(CpuBlock block) {
-        quarantine.add(block);
-    }
-
-    /** Forgets the account of a stream that closed, unless it still counts something; frees what nobody reads any more. */
-    void closed(AtomicLong live) {
-        if (live.get() == 0) {
-            liveBytes.remove(live);
-        }
-        quarantine.removeIf(CpuBlock::freeIfUnread);
-    }
-
     @Override
     public String toString() {
         return name();
+    }
+
+    /** Memory outside of the Java heap. */
+    private final class Store extends BlockStore<CpuBlock> {
+        @Override
+        protected CpuBlock allocate(long bytes) {
+            try {
+                return CpuBlock.owned(HostMemory.allocate(bytes));
+            } catch (OutOfHostMemoryException e) {
+                throw new OutOfDeviceMemoryException(CpuDevice.this, bytes, e);
+            }
+        }
+
+        @Override
+        protected void free(CpuBlock block) {
+            block.free();
+        }
     }
 }

@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Objects;
 import org.tp4j.device.Addends;
 import org.tp4j.device.Arguments;
+import org.tp4j.device.BlockCache;
 import org.tp4j.device.Device;
 import org.tp4j.device.DeviceMatrix;
 import org.tp4j.device.Event;
@@ -20,16 +21,18 @@ import org.tp4j.tensor.WeightLayout;
 /** Runs each operation at once, on the thread that enqueues it, so that there is never anything to wait for. */
 final class CpuStream implements Stream {
     private final CpuDevice device;
-    private final BlockCache cache;
+    private final BlockCache<CpuBlock> cache;
+    private final boolean poisoned;
     private final Lanes floats = new FloatLanes();
     private final Lanes doubles = new DoubleLanes();
     private final Elementwise elementwise = new Elementwise(floats, doubles);
     private final Product product;
     private boolean closed;
 
-    CpuStream(CpuDevice device, OpenBlas blas, BlockCache cache) {
+    CpuStream(CpuDevice device, OpenBlas blas, BlockCache<CpuBlock> cache, boolean poisoned) {
         this.device = device;
         this.cache = cache;
+        this.poisoned = poisoned;
         this.product = new Product(blas, elementwise);
     }
 
@@ -45,8 +48,11 @@ final class CpuStream implements Stream {
                     "a " + dtype + " matrix (" + rows + ", " + columns + ") was asked of a stream that was closed");
         }
         CpuBlock block = cache.take(this, HostMatrix.byteSize(dtype, rows, columns));
+        if (poisoned) {
+            block.poison();
+        }
         HostMatrix view = block.view(dtype, rows, columns);
-        cache.count(block);
+        cache.count(block, view.byteSize());
         return new CpuMatrix(scope, block, view);
     }
 
@@ -62,7 +68,7 @@ final class CpuStream implements Stream {
         if (block.isOwned()) {
             cache.giveBack(block);
             if (closed) {
-                cache.close();
+                cache.close(this);
             }
         }
     }
@@ -149,7 +155,7 @@ final class CpuStream implements Stream {
         if (!closed) {
             closed = true;
             product.close();
-            cache.close();
+            cache.close(this);
         }
     }
 }

@@ -19,18 +19,7 @@ import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
 import org.tp4j.tensor.HostMemory;
 
-class BlockCacheTest {
-    @Test
-    void aClassIsAtMostAnEighthTooLarge() {
-        for (long bytes = 2048; bytes < 1L << 20; bytes += 101) {
-            long rounded = BlockCache.roundUp(bytes);
-            assertTrue(rounded >= bytes && rounded - bytes < bytes / 8.0, bytes + " became " + rounded);
-            assertEquals(rounded, BlockCache.roundUp(rounded));
-        }
-        assertEquals(2048, BlockCache.roundUp(0));
-        assertEquals(1L << 40, BlockCache.roundUp((1L << 40) - 1));
-    }
-
+class CpuMemoryTest {
     /** Matrices that never come again in the same size do not pile up. */
     @Test
     void theCacheIsBounded() {
