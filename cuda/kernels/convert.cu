@@ -11,7 +11,7 @@ namespace {
 
 constexpr int COUNT = 4;
 
-// Mirrored by org.tp4j.device.cuda.ConvertKernels.
+// Mirrored by org.tp4j.device.cuda.ElementwiseKernels.
 struct Conversion {
     const void* source;
     void* destination;

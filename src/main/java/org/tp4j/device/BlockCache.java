@@ -62,20 +62,19 @@ public final class BlockCache<B extends Block> {
         keep(block);
     }
 
-    /**
-     * Frees what nobody reads; the rest goes to the device, which frees it later. So does all, if the stream fails: then
-     * its device may still be using it.
-     */
+    /** Frees what nobody reads; the rest goes to the device, which frees it later. The stream is idle. */
     public void close(Stream stream) {
-        try {
-            trim(stream);
-            store.freeQuarantined(stream);
-        } finally {
-            free.forEach(store::quarantine);
-            free.replaceAll(blocks -> List.of());
-            freeBytes = 0;
-            store.closeAccount(liveBytes);
-        }
+        trim(stream);
+        store.freeQuarantined(stream);
+        quarantine();
+    }
+
+    /** Gives everything to the device without freeing it: for a stream that failed, whose device may still be at work. */
+    public void quarantine() {
+        free.forEach(store::quarantine);
+        free.replaceAll(blocks -> List.of());
+        freeBytes = 0;
+        store.closeAccount(liveBytes);
     }
 
     private Optional<B> reuse(Stream stream, List<B> blocks) {

@@ -371,6 +371,25 @@ public final class HostMatrix implements AutoCloseable {
         return segment.slice(start, length * size).order(ByteOrder.nativeOrder());
     }
 
+    /**
+     * The native-order bytes of the elements of several rows from {@code row} on, where rows follow each other without a
+     * gap: as many as lie in one segment, but at most {@code most}; read-only if the matrix is.
+     */
+    public ByteBuffer packedBytes(long row, long most) {
+        Objects.checkIndex(row, rows);
+        if (columns != rowStride()) {
+            throw new IllegalStateException(
+                    "rows of " + columns + " elements lie " + rowStride() + " apart: they have no packed bytes");
+        }
+        storage.checkOpen();
+        long absolute = firstRow + row;
+        long count = Math.min(storage.rowsPerSegment - absolute % storage.rowsPerSegment, Math.min(most, rows - row));
+        int start = storage.index(absolute, 0) * dtype().bytes();
+        long length = count * columns * dtype().bytes();
+        ByteBuffer segment = storage.bytes[(int) (absolute / storage.rowsPerSegment)];
+        return segment.slice(start, Math.toIntExact(length)).order(ByteOrder.nativeOrder());
+    }
+
     /** The f32 elements of the segment that holds {@code row}; {@link #indexInSegment} gives where. */
     public FloatBuffer floats(long row) {
         storage.checkOpen();

@@ -1,0 +1,293 @@
+package org.tp4j.device.cuda;
+
+import static jcuda.driver.CUstream_flags.CU_STREAM_NON_BLOCKING;
+import static jcuda.driver.JCudaDriver.cuMemsetD2D8Async;
+import static jcuda.driver.JCudaDriver.cuMemsetD8Async;
+import static jcuda.driver.JCudaDriver.cuStreamCreate;
+import static jcuda.driver.JCudaDriver.cuStreamDestroy;
+import static jcuda.driver.JCudaDriver.cuStreamQuery;
+
+import java.time.Duration;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import jcuda.driver.CUstream;
+import org.tp4j.device.Addends;
+import org.tp4j.device.Arguments;
+import org.tp4j.device.BlockCache;
+import org.tp4j.device.DeviceException;
+import org.tp4j.device.DeviceMatrix;
+import org.tp4j.device.Event;
+import org.tp4j.device.Nonlinearity;
+import org.tp4j.device.Scope;
+import org.tp4j.device.Stream;
+import org.tp4j.device.SumOrder;
+import org.tp4j.tensor.DType;
+import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.WeightLayout;
+
+/**
+ * Enqueues on a CUDA stream of its own. Its products have a cuBLAS handle and a workspace of their own; its memory comes
+ * from a cache that hands a block out again in the order of the stream.
+ */
+final class CudaStream implements Stream {
+    private static final System.Logger LOG = System.getLogger(CudaStream.class.getName());
+
+    /** How long a closing stream waits for what was enqueued. */
+    private static final Duration CLOSING_LIMIT = Duration.ofSeconds(60);
+
+    private final CudaDevice device;
+    private final CudaContext context;
+    private final BlockCache<CudaBlock> cache;
+    private final CUstream stream = new CUstream();
+    private final Products products;
+    private final HostTransfers transfers;
+    private final ElementwiseKernels elementwise;
+    private final ReduceKernel reduceKernel;
+    private Optional<Relay> relay = Optional.empty();
+    private boolean closed;
+
+    CudaStream(CudaDevice device, BlockCache<CudaBlock> cache) {
+        this.device = device;
+        this.context = device.context();
+        this.cache = cache;
+        context.enter();
+        context.check(cuStreamCreate(stream, CU_STREAM_NON_BLOCKING), () -> "creating a stream");
+        this.products = new Products(device, stream);
+        this.transfers = new HostTransfers(context, stream);
+        this.elementwise = new ElementwiseKernels(device.kernels());
+        this.reduceKernel = new ReduceKernel(device.kernels());
+    }
+
+    @Override
+    public CudaDevice device() {
+        return device;
+    }
+
+    CUstream handle() {
+        return stream;
+    }
+
+    ReduceKernel reduceKernel() {
+        return reduceKernel;
+    }
+
+    @Override
+    public DeviceMatrix allocate(Scope scope, DType dtype, long rows, long columns) {
+        if (closed) {
+            throw new IllegalStateException(
+                    "a " + dtype + " matrix (" + rows + ", " + columns + ") was asked of a stream that was closed");
+        }
+        context.enter();
+        long bytes = HostMatrix.byteSize(dtype, rows, columns);
+        CudaBlock block = take(bytes);
+        cache.count(block, bytes);
+        return new CudaMatrix(scope, device, block, dtype, rows, columns);
+    }
+
+    @Override
+    public DeviceMatrix borrow(Scope scope, HostMatrix source) {
+        DeviceMatrix copy = allocate(scope, source.dtype(), source.rows(), source.columns());
+        try {
+            upload(source, copy);
+            return copy;
+        } catch (RuntimeException e) {
+            release(copy);
+            throw e;
+        }
+    }
+
+    @Override
+    public void release(DeviceMatrix matrix) {
+        CudaMatrix.of(matrix);
+        cache.giveBack((CudaBlock) matrix.block());
+        if (closed) {
+            cache.close(this);
+        }
+    }
+
+    @Override
+    public void upload(HostMatrix source, DeviceMatrix destination) {
+        Arguments.forUpload(source, destination);
+        Region target = CudaMatrix.of(destination).region();
+        context.enter();
+        if (source.dtype() == target.dtype()) {
+            transfers.upload(source, (tile, elements) -> Copies.fromHost(stream, elements.pointer(), tile.of(target)));
+        } else {
+            transfers.upload(source, (tile, elements) -> convert(source.dtype(), elements, tile, target));
+        }
+    }
+
+    @Override
+    public void download(DeviceMatrix source, HostMatrix destination, Duration limit) {
+        Objects.requireNonNull(limit, "limit");
+        Arguments.forDownload(source, destination);
+        context.enter();
+        transfers.download(CudaMatrix.of(source).region(), destination, limit);
+    }
+
+    @Override
+    public void zero(DeviceMatrix destination) {
+        context.enter();
+        zero(CudaMatrix.of(destination).region());
+    }
+
+    @Override
+    public void copy(DeviceMatrix source, DeviceMatrix destination) {
+        Arguments.forCopy(source, destination);
+        context.enter();
+        copy(CudaMatrix.of(source).region(), CudaMatrix.of(destination).region());
+    }
+
+    @Override
+    public void gemm(DeviceMatrix x, DeviceMatrix w, WeightLayout layout, DeviceMatrix y) {
+        Arguments.forGemm(x, w, layout, y);
+        context.enter();
+        Region result = CudaMatrix.of(y).region();
+        if (result.isEmpty()) {
+            return;
+        }
+        if (x.columns() == 0) {
+            zero(result);
+            return;
+        }
+        products.multiply(CudaMatrix.of(x).region(), CudaMatrix.of(w).region(), layout, result);
+    }
+
+    @Override
+    public void reduce(
+            List<DeviceMatrix> parts,
+            long from,
+            long to,
+            SumOrder order,
+            Addends addends,
+            List<DeviceMatrix> destinations) {
+        Arguments.forReduce(parts, from, to, addends, destinations);
+        context.enter();
+        if (from < to) {
+            new Reduction(this, order, CudaMatrix.of(destinations.get(0)), from, to).run(parts, addends, destinations);
+        }
+    }
+
+    @Override
+    public void apply(Nonlinearity f, DeviceMatrix source, DeviceMatrix destination) {
+        Arguments.forApply(source, destination);
+        context.enter();
+        elementwise.apply(
+                stream,
+                f,
+                CudaMatrix.of(source).region(),
+                CudaMatrix.of(destination).region());
+    }
+
+    @Override
+    public void applyGated(Nonlinearity f, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix destination) {
+        Arguments.forApply(gate, destination);
+        Arguments.forApply(up, destination);
+        context.enter();
+        elementwise.applyGated(
+                stream,
+                f,
+                CudaMatrix.of(gate).region(),
+                CudaMatrix.of(up).region(),
+                CudaMatrix.of(destination).region());
+    }
+
+    @Override
+    public void record(Event event) {
+        CudaEvent own = CudaEvent.of(event);
+        context.enter();
+        own.record(stream);
+    }
+
+    @Override
+    public void await(Event event) {
+        CudaEvent awaited = CudaEvent.of(event);
+        if (closed) {
+            awaited.awaitOnHost(CLOSING_LIMIT, "the readers of a closed stream's memory");
+            return;
+        }
+        context.enter();
+        awaited.await(context, stream);
+    }
+
+    @Override
+    public void synchronize(Duration limit) {
+        Objects.requireNonNull(limit, "limit");
+        if (!closed) {
+            new HostWait(context, limit, "all that a stream was given").until(() -> cuStreamQuery(stream));
+        }
+    }
+
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        try {
+            synchronize(CLOSING_LIMIT);
+            cache.close(this);
+        } catch (DeviceException e) {
+            // The device is dead or does not end: what the stream held stays as it is.
+            LOG.log(System.Logger.Level.DEBUG, "a stream could not be closed", e);
+            closed = true;
+            cache.quarantine();
+            return;
+        }
+        closed = true;
+        relay.ifPresent(Relay::close);
+        transfers.close();
+        products.close();
+        context.enterToRelease();
+        cuStreamDestroy(stream);
+    }
+
+    /** A block for a while, to be given back on this stream; the context is current. */
+    CudaBlock take(long bytes) {
+        return cache.take(this, bytes);
+    }
+
+    void giveBack(CudaBlock block) {
+        cache.giveBack(block);
+    }
+
+    /** Enqueues a copy of equal bits within or between devices; the context is current, and is afterwards. */
+    void copy(Region source, Region target) {
+        if (source.isEmpty()) {
+            return;
+        }
+        if (source.device() == device && target.device() == device) {
+            Copies.onDevice(stream, source, target);
+        } else if (source.device() == target.device() || device.peers().copies(source.device(), target.device())) {
+            context.enter(); // a first trial of the pair may have left another
+            Copies.betweenDevices(context, stream, source, target);
+        } else {
+            if (relay.isEmpty()) {
+                relay = Optional.of(new Relay(device, stream));
+            }
+            relay.get().copy(source, target);
+        }
+    }
+
+    private void zero(Region target) {
+        if (target.isEmpty()) {
+            return;
+        }
+        int result = target.isPacked()
+                ? cuMemsetD8Async(target.pointer(), (byte) 0, target.byteSize(), stream)
+                : cuMemsetD2D8Async(
+                        target.pointer(), target.strideBytes(), (byte) 0, target.rowBytes(), target.rows(), stream);
+        context.check(result, () -> "zeroing " + target);
+    }
+
+    private void convert(DType from, PinnedMemory elements, Tile tile, Region target) {
+        CudaBlock block = take(tile.bytes(from));
+        try {
+            Region raw = new Region(device, block.pointer(), from, tile.rows(), tile.columns(), tile.columns());
+            Copies.fromHost(stream, elements.pointer(), raw);
+            elementwise.convert(stream, raw, tile.of(target));
+        } finally {
+            giveBack(block);
+        }
+    }
+}

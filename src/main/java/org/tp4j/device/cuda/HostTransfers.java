@@ -1,0 +1,159 @@
+package org.tp4j.device.cuda;
+
+import java.lang.ref.Reference;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.function.Consumer;
+import jcuda.driver.CUstream;
+import org.tp4j.tensor.HostMatrix;
+
+/**
+ * Copies between host matrices and a stream's device, through two pieces of pinned memory: while the device moves one,
+ * the host fills or empties the other. Belongs to one stream.
+ */
+final class HostTransfers implements AutoCloseable {
+    /** How long an upload waits for the device to have taken what was uploaded before. */
+    private static final Duration UPLOAD_LIMIT = Duration.ofSeconds(60);
+
+    private final CudaContext context;
+    private final CUstream stream;
+    private final Slot[] slots = {new Slot(), new Slot()};
+    private int turn;
+
+    HostTransfers(CudaContext context, CUstream stream) {
+        this.context = context;
+        this.stream = stream;
+    }
+
+    /** Pinned memory, and what is to be done with it when the device has moved it. */
+    private final class Slot {
+        private Optional<PinnedMemory> memory = Optional.empty();
+        private Optional<CudaEvent> moved = Optional.empty();
+        private Optional<Consumer<ByteBuffer>> whenMoved = Optional.empty();
+
+        /** Room for so many bytes, once the device has moved what was there before. */
+        PinnedMemory room(long bytes, Duration limit) {
+            finish(limit);
+            if (memory.isEmpty() || memory.get().capacity() < bytes) {
+                memory.ifPresent(PinnedMemory::close);
+                memory = Optional.empty();
+                memory = Optional.of(new PinnedMemory(context, bytes));
+            }
+            return memory.get();
+        }
+
+        /** Notes that the device has been told to move the memory. */
+        void enqueued(Consumer<ByteBuffer> afterwards) {
+            whenMoved = Optional.of(afterwards); // first: a failing record leaves the memory in use
+            if (moved.isEmpty()) {
+                moved = Optional.of(new CudaEvent(context));
+            }
+            moved.get().record(stream);
+        }
+
+        void finish(Duration limit) {
+            if (whenMoved.isPresent()) {
+                moved.orElseThrow().awaitOnHost(limit, "a transfer between host and device");
+                Consumer<ByteBuffer> afterwards = whenMoved.get();
+                whenMoved = Optional.empty();
+                afterwards.accept(memory.orElseThrow().bytes());
+            }
+        }
+
+        /** Forgets what was to be done with the memory, but not that the device may be moving it. */
+        void disregard() {
+            whenMoved = whenMoved.map(afterwards -> bytes -> {});
+        }
+
+        void close() {
+            moved.ifPresent(CudaEvent::close);
+            memory.ifPresent(PinnedMemory::close);
+            moved = Optional.empty();
+            memory = Optional.empty();
+            whenMoved = Optional.empty();
+        }
+    }
+
+    /** Enqueues copies of a host matrix, tile by tile; it is not needed any more when this returns. */
+    void upload(HostMatrix source, TileTarget target) {
+        Tile.forEach(source.dtype(), source.rows(), source.columns(), tile -> {
+            Slot slot = next();
+            PinnedMemory room = slot.room(tile.bytes(source.dtype()), UPLOAD_LIMIT);
+            read(source, tile, room.bytes());
+            target.enqueue(tile, room);
+            slot.enqueued(bytes -> {});
+        });
+    }
+
+    /** Where one tile of an upload goes. */
+    @FunctionalInterface
+    interface TileTarget {
+        /** Enqueues the copy of packed elements from pinned memory. */
+        void enqueue(Tile tile, PinnedMemory elements);
+    }
+
+    /** Copies a matrix to the host; has happened when this returns. */
+    void download(Region source, HostMatrix target, Duration limit) {
+        try {
+            Tile.forEach(source.dtype(), source.rows(), source.columns(), tile -> {
+                Slot slot = next();
+                PinnedMemory room = slot.room(tile.bytes(source.dtype()), limit);
+                Copies.toHost(stream, tile.of(source), room.pointer());
+                slot.enqueued(bytes -> write(bytes, tile, target));
+            });
+            next().finish(limit);
+            next().finish(limit);
+        } finally {
+            for (Slot slot : slots) {
+                slot.disregard(); // after a failure the target may be gone
+            }
+            Reference.reachabilityFence(target);
+        }
+    }
+
+    /** Frees the pinned memory; the stream is idle. */
+    @Override
+    public void close() {
+        for (Slot slot : slots) {
+            slot.close();
+        }
+    }
+
+    private Slot next() {
+        turn = 1 - turn;
+        return slots[turn];
+    }
+
+    private static void read(HostMatrix source, Tile tile, ByteBuffer bytes) {
+        try {
+            forEachRun(source, tile, bytes::put);
+        } finally { // a buffer does not keep the memory that it lies on
+            Reference.reachabilityFence(source);
+        }
+    }
+
+    private static void write(ByteBuffer bytes, Tile tile, HostMatrix target) {
+        forEachRun(target, tile, run -> {
+            int length = run.remaining();
+            run.put(0, bytes, bytes.position(), length);
+            bytes.position(bytes.position() + length);
+        });
+    }
+
+    /** Runs of rows that follow each other without a gap in the host's memory, or else single rows. */
+    private static void forEachRun(HostMatrix host, Tile tile, Consumer<ByteBuffer> action) {
+        boolean packed = host.rowStride() == tile.columns();
+        long end = tile.row() + tile.rows();
+        for (long row = tile.row(); row < end; ) {
+            if (packed) {
+                ByteBuffer run = host.packedBytes(row, end - row);
+                row += run.remaining() / (tile.columns() * host.dtype().bytes());
+                action.accept(run);
+            } else {
+                action.accept(host.bytes(row, tile.column(), (int) tile.columns()));
+                row++;
+            }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+package org.tp4j.device.cuda;
+
+import static jcuda.driver.JCudaDriver.cuLaunchKernel;
+import static jcuda.driver.JCudaDriver.cuModuleGetFunction;
+import static jcuda.driver.JCudaDriver.cuModuleLoadData;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import jcuda.Pointer;
+import jcuda.driver.CUfunction;
+import jcuda.driver.CUmodule;
+import jcuda.driver.CUstream;
+import org.tp4j.device.DeviceException;
+
+/** The kernels of {@code cuda/kernels} on one device, each module loaded when first used. Thread-safe. */
+final class Kernels {
+    /** Threads of every block. */
+    static final int BLOCK = 256;
+
+    private static final int BLOCKS_PER_MULTIPROCESSOR = 16;
+    private static final int MOST_GRID_ROWS = 65535;
+
+    private final CudaContext context;
+    private final int mostBlocks;
+    private final Map<String, CUmodule> modules = new ConcurrentHashMap<>();
+    private final Map<String, CUfunction> functions = new ConcurrentHashMap<>();
+
+    Kernels(CudaContext context, int multiprocessors) {
+        this.context = context;
+        this.mostBlocks = multiprocessors * BLOCKS_PER_MULTIPROCESSOR;
+    }
+
+    /**
+     * Enqueues a kernel whose one parameter is a structure. The context is current.
+     *
+     * @param module the kernel's file in {@code cuda/kernels}, without its ending
+     * @param threads how many threads have something to do in each row; the grid holds at most so many
+     * @param rows how many rows
+     * @param parameter the structure, in a direct buffer
+     */
+    void launch(String module, String kernel, CUstream stream, long threads, long rows, ByteBuffer parameter) {
+        int gridRows = (int) Math.min(rows, Math.min(mostBlocks, MOST_GRID_ROWS));
+        long blocks = (threads + BLOCK - 1) / BLOCK;
+        int gridColumns = (int) Math.min(blocks, Math.max(1, mostBlocks / gridRows));
+        Pointer parameters = Pointer.to(Pointer.to(parameter));
+        context.check(
+                cuLaunchKernel(
+                        function(module, kernel),
+                        gridColumns,
+                        gridRows,
+                        1,
+                        BLOCK,
+                        1,
+                        1,
+                        0,
+                        stream,
+                        parameters,
+                        null), // instead of which the parameters are given
+                () -> "launching " + kernel + " for " + rows + " rows of " + threads + " threads");
+    }
+
+    private CUfunction function(String module, String kernel) {
+        return functions.computeIfAbsent(kernel, name -> {
+            CUfunction function = new CUfunction();
+            context.check(
+                    cuModuleGetFunction(function, modules.computeIfAbsent(module, this::loadModule), name),
+                    () -> "finding the kernel " + name + " in " + module + ".ptx");
+            return function;
+        });
+    }
+
+    private CUmodule loadModule(String name) {
+        byte[] ptx = read(name + ".ptx");
+        CUmodule module = new CUmodule();
+        // The driver reads to the zero that ends a C string.
+        context.check(
+                cuModuleLoadData(module, Arrays.copyOf(ptx, ptx.length + 1)),
+                () -> "loading " + name + ".ptx of " + ptx.length + " bytes");
+        return module;
+    }
+
+    private static byte[] read(String resource) {
+        try (InputStream in = Kernels.class.getResourceAsStream(resource)) {
+            if (in == null) {
+                throw new DeviceException("this build of tp4j holds no " + resource);
+            }
+            return in.readAllBytes();
+        } catch (IOException e) {
+            throw new UncheckedIOException(resource + " cannot be read from this build of tp4j", e);
+        }
+    }
+}

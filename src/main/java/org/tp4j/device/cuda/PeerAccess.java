@@ -1,0 +1,172 @@
+package org.tp4j.device.cuda;
+
+import static jcuda.driver.CUstream_flags.CU_STREAM_NON_BLOCKING;
+import static jcuda.driver.JCudaDriver.cuCtxEnablePeerAccess;
+import static jcuda.driver.JCudaDriver.cuDeviceCanAccessPeer;
+import static jcuda.driver.JCudaDriver.cuMemAlloc;
+import static jcuda.driver.JCudaDriver.cuMemFree;
+import static jcuda.driver.JCudaDriver.cuMemcpyDtoH;
+import static jcuda.driver.JCudaDriver.cuMemcpyHtoD;
+import static jcuda.driver.JCudaDriver.cuStreamCreate;
+import static jcuda.driver.JCudaDriver.cuStreamDestroy;
+import static jcuda.driver.JCudaDriver.cuStreamQuery;
+
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import jcuda.Pointer;
+import jcuda.driver.CUresult;
+import jcuda.driver.CUstream;
+import org.tp4j.device.SumOrder;
+import org.tp4j.tensor.DType;
+
+/**
+ * Which devices reach each other's memory, for each ordered pair and each way. What the driver promises is tried with
+ * real bytes before it is relied on, once for each pair: there are machines whose driver promises what their chipset
+ * does not keep. Thread-safe.
+ */
+final class PeerAccess {
+    private static final int WORDS = 4096;
+    private static final long BYTES = 4L * WORDS;
+    private static final Duration LIMIT = Duration.ofSeconds(30);
+
+    private final Map<Pair, Boolean> copies = new ConcurrentHashMap<>();
+    private final Map<Pair, Boolean> inPlace = new ConcurrentHashMap<>();
+
+    private record Pair(CudaDevice from, CudaDevice to) {}
+
+    /** Whether the driver's copies from one device to another arrive. */
+    boolean copies(CudaDevice from, CudaDevice to) {
+        return from == to || copies.computeIfAbsent(new Pair(from, to), PeerAccess::tryCopy);
+    }
+
+    /** Whether kernels on one device read and write the memory of another. */
+    boolean inPlace(CudaDevice kernels, CudaDevice memory) {
+        return kernels == memory || inPlace.computeIfAbsent(new Pair(kernels, memory), PeerAccess::tryInPlace);
+    }
+
+    private static boolean tryCopy(Pair pair) {
+        try (Trial from = new Trial(pair.from());
+                Trial to = new Trial(pair.to())) {
+            from.fill(1);
+            to.fill(2);
+            to.enter();
+            Copies.betweenDevices(to.device.context(), to.stream, from.words(), to.words());
+            to.finish();
+            return to.holds(1);
+        }
+    }
+
+    private static boolean tryInPlace(Pair pair) {
+        CudaDevice kernels = pair.from();
+        CudaDevice memory = pair.to();
+        int[] promised = new int[1];
+        kernels.context()
+                .check(
+                        cuDeviceCanAccessPeer(
+                                promised,
+                                kernels.context().device(),
+                                memory.context().device()),
+                        () -> "asking whether " + kernels + " reaches " + memory);
+        if (promised[0] == 0) {
+            return false;
+        }
+        kernels.context().enter();
+        int result = cuCtxEnablePeerAccess(memory.context().handle(), 0);
+        if (result != CUresult.CUDA_SUCCESS && result != CUresult.CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED) {
+            return false;
+        }
+        try (Trial near = new Trial(kernels);
+                Trial far = new Trial(memory)) {
+            near.fill(1);
+            far.fill(2);
+            near.copyByKernel(far, near);
+            boolean reads = near.holds(2);
+            near.fill(3);
+            near.copyByKernel(near, far);
+            return reads && far.holds(3);
+        }
+    }
+
+    /** Some memory on one device, filled with words that tell which fill they are of. */
+    private static final class Trial implements AutoCloseable {
+        final CudaDevice device;
+        final CUstream stream = new CUstream();
+        private final DevicePointer memory = new DevicePointer();
+
+        Trial(CudaDevice device) {
+            this.device = device;
+            enter();
+            CudaContext context = device.context();
+            context.check(cuStreamCreate(stream, CU_STREAM_NON_BLOCKING), () -> "creating a stream");
+            int result = cuMemAlloc(memory, BYTES);
+            if (result != CUresult.CUDA_SUCCESS) {
+                cuStreamDestroy(stream);
+            }
+            context.check(result, () -> "allocating " + BYTES + " bytes to try peer access with");
+        }
+
+        void enter() {
+            device.context().enter();
+        }
+
+        Region words() {
+            return Region.line(device, memory, DType.F32, WORDS);
+        }
+
+        void fill(int number) {
+            enter();
+            device.context()
+                    .check(
+                            cuMemcpyHtoD(memory, Pointer.to(pattern(number)), BYTES),
+                            () -> "filling " + BYTES + " bytes");
+        }
+
+        boolean holds(int number) {
+            int[] found = new int[WORDS];
+            enter();
+            device.context().check(cuMemcpyDtoH(Pointer.to(found), memory, BYTES), () -> "reading " + BYTES + " bytes");
+            return Arrays.equals(found, pattern(number));
+        }
+
+        /** On this device. */
+        void copyByKernel(Trial from, Trial to) {
+            enter();
+            new ReduceKernel(device.kernels())
+                    .launch(
+                            stream,
+                            DType.F32,
+                            List.of(from.memory),
+                            List.of(to.memory),
+                            0,
+                            WORDS,
+                            WORDS,
+                            SumOrder.LEFT,
+                            ReduceKernel.Addends.NONE);
+            finish();
+        }
+
+        void finish() {
+            new HostWait(device.context(), LIMIT, "a trial of peer access").until(() -> cuStreamQuery(stream));
+        }
+
+        @Override
+        public void close() {
+            if (device.context().enterToRelease()) {
+                cuMemFree(memory);
+                cuStreamDestroy(stream);
+            }
+        }
+
+        /** The bits of floats between 1 and 2, so that a sum of one keeps them. */
+        private static int[] pattern(int number) {
+            int[] words = new int[WORDS];
+            for (int i = 0; i < WORDS; i++) {
+                words[i] = Float.floatToRawIntBits(1) | (number * WORDS + i);
+            }
+            return words;
+        }
+    }
+}

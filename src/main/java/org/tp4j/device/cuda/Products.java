@@ -1,0 +1,155 @@
+package org.tp4j.device.cuda;
+
+import static jcuda.jcublas.JCublas2.cublasCreate;
+import static jcuda.jcublas.JCublas2.cublasDestroy;
+import static jcuda.jcublas.JCublas2.cublasGemmEx_new;
+import static jcuda.jcublas.JCublas2.cublasSetMathMode;
+import static jcuda.jcublas.JCublas2.cublasSetStream;
+import static jcuda.jcublas.JCublas2.cublasSetWorkspace;
+
+import java.util.Optional;
+import java.util.function.Supplier;
+import jcuda.Pointer;
+import jcuda.cudaDataType;
+import jcuda.driver.CUresult;
+import jcuda.driver.CUstream;
+import jcuda.driver.JCudaDriver;
+import jcuda.jcublas.cublasComputeType;
+import jcuda.jcublas.cublasGemmAlgo;
+import jcuda.jcublas.cublasHandle;
+import jcuda.jcublas.cublasMath;
+import jcuda.jcublas.cublasOperation;
+import jcuda.jcublas.cublasStatus;
+import jcuda.runtime.cudaStream_t;
+import org.tp4j.device.DeviceException;
+import org.tp4j.tensor.DType;
+import org.tp4j.tensor.WeightLayout;
+
+/**
+ * Matrix products by cuBLAS, with a handle and a workspace that one stream alone uses: then equal calls give equal bits.
+ * Both come into being with the first product.
+ *
+ * @see <a href="https://docs.nvidia.com/cuda/cublas/#results-reproducibility">Results reproducibility</a>
+ */
+final class Products {
+    private static final long WORKSPACE_BYTES = 32 << 20;
+    private static final long MOST_TOKENS = 1 << 30; // cuBLAS counts in int
+
+    private final CudaDevice device;
+    private final CUstream stream;
+    private Optional<Opened> opened = Optional.empty();
+
+    private record Opened(cublasHandle handle, DevicePointer workspace) {}
+
+    Products(CudaDevice device, CUstream stream) {
+        this.device = device;
+        this.stream = stream;
+    }
+
+    /** Enqueues {@code y = x W^T} or {@code y = x W}; nothing is empty. The context is current. */
+    void multiply(Region x, Region w, WeightLayout layout, Region y) {
+        if (opened.isEmpty()) {
+            opened = Optional.of(open());
+        }
+        cublasHandle handle = opened.get().handle();
+        for (long token = 0; token < x.rows(); token += MOST_TOKENS) {
+            long tokens = Math.min(MOST_TOKENS, x.rows() - token);
+            multiply(handle, x.part(token, 0, tokens, x.columns()), w, layout, y.part(token, 0, tokens, y.columns()));
+        }
+    }
+
+    /** Frees handle and workspace; the stream is idle. */
+    void close() {
+        if (device.context().enterToRelease()) {
+            opened.ifPresent(own -> {
+                cublasDestroy(own.handle());
+                JCudaDriver.cuMemFree(own.workspace());
+            });
+        }
+        opened = Optional.empty();
+    }
+
+    /** cuBLAS counts by columns, so that a row-major matrix is its transpose there: y^T = w x^T. */
+    private void multiply(cublasHandle handle, Region x, Region w, WeightLayout layout, Region y) {
+        boolean outIn = layout == WeightLayout.OUT_IN;
+        Supplier<String> operation = () -> "the product of x " + x + " and w " + w + ", " + layout.label();
+        check(
+                cublasGemmEx_new(
+                        handle,
+                        outIn ? cublasOperation.CUBLAS_OP_T : cublasOperation.CUBLAS_OP_N,
+                        cublasOperation.CUBLAS_OP_N,
+                        (int) y.columns(),
+                        (int) y.rows(),
+                        (int) x.columns(),
+                        scalar(y.dtype(), 1),
+                        w.pointer(),
+                        type(w.dtype()),
+                        (int) w.stride(),
+                        x.pointer(),
+                        type(x.dtype()),
+                        (int) x.stride(),
+                        scalar(y.dtype(), 0),
+                        y.pointer(),
+                        type(y.dtype()),
+                        (int) y.stride(),
+                        compute(x.dtype()),
+                        cublasGemmAlgo.CUBLAS_GEMM_DEFAULT),
+                operation);
+    }
+
+    private Opened open() {
+        cublasHandle handle = new cublasHandle();
+        check(cublasCreate(handle), () -> "creating a cuBLAS handle");
+        DevicePointer workspace = new DevicePointer();
+        try {
+            device.context()
+                    .check(
+                            JCudaDriver.cuMemAlloc(workspace, WORKSPACE_BYTES),
+                            () -> "allocating the cuBLAS workspace of " + WORKSPACE_BYTES + " bytes");
+            // Setting the stream forgets the workspace: the order matters.
+            check(cublasSetStream(handle, new cudaStream_t(stream)), () -> "giving cuBLAS its stream");
+            check(cublasSetWorkspace(handle, workspace, WORKSPACE_BYTES), () -> "giving cuBLAS its workspace");
+            check(
+                    cublasSetMathMode(handle, cublasMath.CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION),
+                    () -> "setting cuBLAS's math mode");
+            return new Opened(handle, workspace);
+        } catch (DeviceException e) {
+            cublasDestroy(handle);
+            JCudaDriver.cuMemFree(workspace); // of nothing it does nothing
+            throw e;
+        }
+    }
+
+    private void check(int status, Supplier<String> operation) {
+        if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
+            // The device may have failed for good before: then the driver says so, more precisely.
+            int result = JCudaDriver.cuStreamQuery(stream);
+            if (result != CUresult.CUDA_ERROR_NOT_READY) {
+                device.context().check(result, operation);
+            }
+            throw new DeviceException(device.name() + ": " + operation.get() + " failed with "
+                    + cublasStatus.stringFor(status) + " (" + status + ")");
+        }
+    }
+
+    private static Pointer scalar(DType dtype, int value) {
+        return dtype == DType.F64 ? Pointer.to(new double[] {value}) : Pointer.to(new float[] {value});
+    }
+
+    private static int type(DType dtype) {
+        return switch (dtype) {
+            case F64 -> cudaDataType.CUDA_R_64F;
+            case F32 -> cudaDataType.CUDA_R_32F;
+            case F16 -> cudaDataType.CUDA_R_16F;
+            case BF16 -> cudaDataType.CUDA_R_16BF;
+        };
+    }
+
+    private static int compute(DType dtype) {
+        return switch (dtype) {
+            case F64 -> cublasComputeType.CUBLAS_COMPUTE_64F;
+            case F32 -> cublasComputeType.CUBLAS_COMPUTE_32F_PEDANTIC; // never TF32
+            case F16, BF16 -> cublasComputeType.CUBLAS_COMPUTE_32F;
+        };
+    }
+}

@@ -1,0 +1,86 @@
+package org.tp4j.device.cuda;
+
+import static jcuda.driver.CUstream_flags.CU_STREAM_NON_BLOCKING;
+import static jcuda.driver.JCudaDriver.cuStreamCreate;
+import static jcuda.driver.JCudaDriver.cuStreamDestroy;
+
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Optional;
+import jcuda.driver.CUstream;
+
+/**
+ * Copies between devices that do not reach each other, through pinned host memory. Each half runs on a stream of the
+ * device that it reads or writes; events order the halves, and no host thread waits. Belongs to one stream.
+ */
+final class Relay implements AutoCloseable {
+    private final Port own;
+    private final Map<CudaDevice, Port> others = new HashMap<>();
+    private Optional<PinnedMemory> memory = Optional.empty();
+
+    /** A device's stream, and the mark behind its last half of a copy. */
+    private record Port(CudaDevice device, CUstream stream, CudaEvent reached) {
+        void record() {
+            device.context().enter();
+            reached.record(stream);
+        }
+
+        void await(Port other) {
+            if (device != other.device) {
+                device.context().enter();
+                other.reached.await(device.context(), stream);
+            }
+        }
+    }
+
+    Relay(CudaDevice device, CUstream stream) {
+        this.own = new Port(device, stream, new CudaEvent(device.context()));
+    }
+
+    /** Enqueues a copy behind what the stream has been given, and before what it is given later. */
+    void copy(Region source, Region target) {
+        if (memory.isEmpty()) {
+            memory = Optional.of(new PinnedMemory(own.device().context(), PinnedMemory.LARGEST));
+        }
+        PinnedMemory between = memory.get();
+        Port from = port(source.device());
+        Port to = port(target.device());
+        Tile.forEach(source.dtype(), source.rows(), source.columns(), tile -> {
+            own.record(); // behind which the memory between is free again
+            from.await(own);
+            from.device().context().enter();
+            Copies.toHost(from.stream(), tile.of(source), between.pointer());
+            from.record();
+            to.await(from);
+            to.device().context().enter();
+            Copies.fromHost(to.stream(), between.pointer(), tile.of(target));
+            to.record();
+            own.await(to);
+        });
+        own.device().context().enter();
+    }
+
+    /** Frees streams, events and memory; the own stream, and with it all others, is idle. */
+    @Override
+    public void close() {
+        for (Port other : others.values()) {
+            other.reached().close();
+            if (other.device().context().enterToRelease()) {
+                cuStreamDestroy(other.stream());
+            }
+        }
+        own.reached().close();
+        memory.ifPresent(PinnedMemory::close);
+    }
+
+    private Port port(CudaDevice device) {
+        return device == own.device() ? own : others.computeIfAbsent(device, Relay::openPort);
+    }
+
+    private static Port openPort(CudaDevice device) {
+        CUstream stream = new CUstream();
+        device.context().enter();
+        device.context().check(cuStreamCreate(stream, CU_STREAM_NON_BLOCKING), () -> "creating a stream");
+        return new Port(device, stream, new CudaEvent(device.context()));
+    }
+}
