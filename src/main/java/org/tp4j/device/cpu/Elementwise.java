@@ -39,20 +39,28 @@ final class Elementwise {
 
     /** {@code destination = source}, of equal dtype: the same bits. */
     static void copy(HostMatrix source, HostMatrix destination) {
-        forEachRun(Integer.MAX_VALUE, source, source, destination, (row, column, length) -> {
-            long bytes = (long) length * source.dtype().bytes();
-            if (bytes >= NATIVE_COPY_BYTES) {
-                copyNatively(source.address(row, column), destination.address(row, column), bytes, source, destination);
-                return;
-            }
-            int from = source.indexInSegment(row, column);
-            int to = destination.indexInSegment(row, column);
-            switch (source.dtype()) {
-                case F64 -> destination.doubles(row).put(to, source.doubles(row), from, length);
-                case F32 -> destination.floats(row).put(to, source.floats(row), from, length);
-                case F16, BF16 -> destination.halves(row).put(to, source.halves(row), from, length);
-            }
-        });
+        forEachRun(
+                Integer.MAX_VALUE,
+                source,
+                source,
+                destination,
+                (row, column, length) -> copyRun(source, destination, row, column, length));
+    }
+
+    /** Copies {@code length} elements from {@code (row, column)} on, which have no gap in either matrix. */
+    static void copyRun(HostMatrix source, HostMatrix destination, long row, long column, int length) {
+        long bytes = (long) length * source.dtype().bytes();
+        if (bytes >= NATIVE_COPY_BYTES) {
+            copyNatively(source.address(row, column), destination.address(row, column), bytes, source, destination);
+            return;
+        }
+        int from = source.indexInSegment(row, column);
+        int to = destination.indexInSegment(row, column);
+        switch (source.dtype()) {
+            case F64 -> destination.doubles(row).put(to, source.doubles(row), from, length);
+            case F32 -> destination.floats(row).put(to, source.floats(row), from, length);
+            case F16, BF16 -> destination.halves(row).put(to, source.halves(row), from, length);
+        }
     }
 
     private static void copyNatively(long from, long to, long bytes, HostMatrix source, HostMatrix destination) {

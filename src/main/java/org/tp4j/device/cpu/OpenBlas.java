@@ -73,6 +73,18 @@ final class OpenBlas {
         }
     }
 
+    /**
+     * {@code sums += addends}, {@code length} neighbouring elements of f32 or f64, each rounded once. It needs no working
+     * memory, so any number of threads may be in it.
+     */
+    static void add(DType dtype, long addends, long sums, int length) {
+        if (dtype == DType.F64) {
+            openblas_nolapack.cblas_daxpy(length, 1, new Doubles(addends), 1, new Doubles(sums), 1);
+        } else {
+            openblas_nolapack.cblas_saxpy(length, 1, new Floats(addends), 1, new Floats(sums), 1);
+        }
+    }
+
     private static void multiplyFloats(Operand x, Operand w, WeightLayout layout, float beta, Operand y) {
         Floats a = new Floats(x.address());
         Floats b = new Floats(w.address());
