@@ -39,6 +39,7 @@ std::string Accesses::note(Ranges& ranges, const char* verb, Address begin, std:
             return std::string(verb) + " " + found->describe() + " without peer access";
         }
         recent[0] = found;
+        first(*found);
     }
     ranges.add(begin, bytes);
     return "";

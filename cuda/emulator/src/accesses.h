@@ -5,6 +5,7 @@
 #include "ranges.h"
 
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace emulator {
@@ -28,6 +29,9 @@ public:
     std::string tryRead(Address begin, std::uint64_t bytes) { return note(reads, "reads", begin, bytes); }
     std::string tryWrite(Address begin, std::uint64_t bytes) { return note(writes, "writes", begin, bytes); }
 
+    /** Called at the first access of each allocation, and perhaps again. */
+    void onFirst(std::function<void(const Allocation&)> visit) { first = std::move(visit); }
+
     /** From now on only these devices' memory is in reach. */
     void reach(DeviceSet devices) { reachable = devices; }
 
@@ -43,6 +47,7 @@ private:
     DeviceSet reachable;
     Ranges reads;
     Ranges writes;
+    std::function<void(const Allocation&)> first = [](const Allocation&) {};
     const Allocation* recent[2] = {nullptr, nullptr};
 };
 

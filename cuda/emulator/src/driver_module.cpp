@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 #include <fstream>
+#include <set>
 #include <sstream>
 
 using namespace emulator;
@@ -79,13 +80,54 @@ void checkExtents(const Extent& grid, const Extent& block) {
     require(block.x <= 1024 && block.y <= 1024 && block.z <= 64 && block.count() <= 1024, CUDA_ERROR_INVALID_VALUE);
 }
 
+/** A link between two devices that garbles: for as long as a kernel runs, what it touches of another device is
+ * inverted. */
+class BrokenLink {
+public:
+    explicit BrokenLink(int kernelsDevice) : home(kernelsDevice) {}
+    ~BrokenLink() {
+        for (const Allocation* each : garbled) {
+            invert(*each);
+        }
+    }
+    BrokenLink(const BrokenLink&) = delete;
+    BrokenLink& operator=(const BrokenLink&) = delete;
+
+    void touch(const Allocation& allocation) {
+        if (allocation.owner != hostOwner && allocation.owner != home && garbled.insert(&allocation).second) {
+            invert(allocation);
+        }
+    }
+
+private:
+    static void invert(const Allocation& allocation) {
+        for (Address address = allocation.begin; address < allocation.end(); address++) {
+            *reinterpret_cast<unsigned char*>(address) ^= 0xFF;
+        }
+    }
+
+    const int home;
+    std::set<const Allocation*> garbled;
+};
+
+/** For as long as it lives, hooks find the grid. */
+class Running {
+public:
+    Running(Emulator& machine, Grid& grid) : machine(machine) { machine.running = &grid; }
+    ~Running() { machine.running = nullptr; }
+    Running(const Running&) = delete;
+    Running& operator=(const Running&) = delete;
+
+private:
+    Emulator& machine;
+};
+
 void runGrid(Emulator& machine, const Launch& launch, Accesses& accesses, int device) {
     machine.faults.strike("kernel", device);
-    struct Running {
-        Emulator& machine;
-        explicit Running(Emulator& where, Grid& grid) : machine(where) { machine.running = &grid; }
-        ~Running() { machine.running = nullptr; }
-    };
+    BrokenLink link(device);
+    if (machine.settings.peers == Peers::brokenKernels) {
+        accesses.onFirst([&](const Allocation& allocation) { link.touch(allocation); });
+    }
     Grid grid(launch, accesses);
     const Running running(machine, grid);
     grid.run();

@@ -69,7 +69,7 @@ Real rounded(cudaDataType_t type, Real value) {
     }
 }
 
-/** One product of a batch, its factors unpacked so that both are walked along k. */
+/** One product of a batch, its factors unpacked: op(A) row by row, op(B) in panels of neighboring columns. */
 template <typename Real>
 class Product {
 public:
@@ -77,34 +77,48 @@ public:
         : gemm(gemm), plan(Plan::of(gemm)), index(index), accesses(accesses) {}
 
     void run() {
-        a = unpack(gemm.a, gemm.m, gemm.a.transposed);
-        b = unpack(gemm.b, gemm.n, !gemm.b.transposed);
+        unpack(gemm.a, gemm.m, gemm.a.transposed, a,
+               [&](std::int64_t row, std::int64_t at) { return row * gemm.k + at; });
+        unpack(gemm.b, gemm.n, !gemm.b.transposed, b, [&](std::int64_t column, std::int64_t at) {
+            return (column / width * gemm.k + at) * width + column % width;
+        });
         noteResult();
-        for (std::int64_t column = 0; column < gemm.n; column++) {
+        for (std::int64_t panel = 0; panel * width < gemm.n; panel++) {
             for (std::int64_t row = 0; row < gemm.m; row++) {
-                finish(row, column, sum(row, column));
+                const Sums sums = sum(row, panel);
+                const std::int64_t columns = std::min(width, gemm.n - panel * width);
+                for (std::int64_t column = 0; column < columns; column++) {
+                    finish(row, panel * width + column, sums.at[column]);
+                }
             }
         }
     }
 
 private:
+    /** Columns that are summed side by side; the order in which each is summed does not depend on its neighbors. */
+    static constexpr std::int64_t width = 8;
+    static constexpr std::int64_t mostLanes = 8;
+    struct Sums {
+        Real at[width] = {};
+    };
+
     // As `count` vectors of length k. A factor lies along k if each of its columns is one of them.
-    std::vector<Real> unpack(const Factor& factor, std::int64_t count, bool alongK) {
+    template <typename Place>
+    void unpack(const Factor& factor, std::int64_t count, bool alongK, std::vector<Real>& into, Place place) {
         const auto bytes = static_cast<std::int64_t>(bytesOf(gemm.input));
         const Address begin = factor.begin + static_cast<Address>(index * factor.stride * bytes);
         const std::int64_t columns = alongK ? count : gemm.k;
         const std::int64_t rows = alongK ? gemm.k : count;
-        std::vector<Real> vectors(static_cast<std::size_t>(count * gemm.k));
+        into.assign(static_cast<std::size_t>((count + width) * gemm.k), Real(0));
         for (std::int64_t column = 0; column < columns; column++) {
             const Address first = begin + static_cast<Address>(column * factor.ld * bytes);
             accesses.read(first, static_cast<std::uint64_t>(rows * bytes));
             for (std::int64_t row = 0; row < rows; row++) {
-                const std::int64_t place = alongK ? column * gemm.k + row : row * gemm.k + column;
-                vectors[static_cast<std::size_t>(place)] =
+                const std::int64_t target = alongK ? place(column, row) : place(row, column);
+                into[static_cast<std::size_t>(target)] =
                     load<Real>(gemm.input, first + static_cast<Address>(row * bytes), gemm.tf32);
             }
         }
-        return vectors;
     }
 
     Address element(std::int64_t row, std::int64_t column) const {
@@ -121,35 +135,37 @@ private:
         }
     }
 
-    Real sum(std::int64_t row, std::int64_t column) const {
+    Sums sum(std::int64_t row, std::int64_t panel) const {
         const Real* x = a.data() + row * gemm.k;
-        const Real* y = b.data() + column * gemm.k;
-        Real total = 0;
+        const Real* y = b.data() + panel * gemm.k * width;
+        Sums total;
         for (int split = 0; split < plan.splits; split++) {
             const std::int64_t from = gemm.k * split / plan.splits;
             const std::int64_t to = gemm.k * (split + 1) / plan.splits;
-            const Real part = piece(x + from, y + from, to - from);
-            total = split == 0 ? part : total + (gemm.roundPartials ? rounded(gemm.output, part) : part);
-            total = gemm.roundPartials ? rounded(gemm.output, total) : total;
+            const Sums part = piece(x + from, y + from * width, to - from);
+            for (std::int64_t column = 0; column < width; column++) {
+                total.at[column] =
+                    split == 0 ? partial(part.at[column]) : partial(total.at[column] + partial(part.at[column]));
+            }
         }
         return total;
     }
 
-    Real piece(const Real* x, const Real* y, std::int64_t length) const {
-        Real sums[8] = {};
-        const auto lanes = static_cast<std::int64_t>(plan.lanes);
-        std::int64_t at = 0;
-        for (; at + lanes <= length; at += lanes) {
-            for (std::int64_t lane = 0; lane < lanes; lane++) {
-                sums[lane] += x[at + lane] * y[at + lane];
+    Real partial(Real value) const { return gemm.roundPartials ? rounded(gemm.output, value) : value; }
+
+    Sums piece(const Real* x, const Real* y, std::int64_t length) const {
+        Sums sums[mostLanes];
+        for (std::int64_t at = 0; at < length; at++) {
+            Sums& lane = sums[at & (plan.lanes - 1)];
+            for (std::int64_t column = 0; column < width; column++) {
+                lane.at[column] += x[at] * y[at * width + column];
             }
         }
-        for (std::int64_t lane = 0; at < length; at++, lane++) {
-            sums[lane] += x[at] * y[at];
-        }
-        for (std::int64_t width = lanes / 2; width > 0; width /= 2) {
-            for (std::int64_t lane = 0; lane < width; lane++) {
-                sums[lane] += sums[lane + width];
+        for (std::int64_t half = plan.lanes / 2; half > 0; half /= 2) {
+            for (std::int64_t lane = 0; lane < half; lane++) {
+                for (std::int64_t column = 0; column < width; column++) {
+                    sums[lane].at[column] += sums[lane + half].at[column];
+                }
             }
         }
         return sums[0];

@@ -45,7 +45,7 @@ std::size_t bytesOf(cudaDataType_t type);
 struct Plan {
     /** Into how many pieces k is cut, each summed by itself. */
     int splits;
-    /** Into how many interleaved sums each piece goes. */
+    /** Into how many interleaved sums each piece goes: a power of two up to 8. */
     int lanes;
 
     static Plan of(const Gemm& gemm);

@@ -41,10 +41,13 @@ Peers peers(const std::string& key, const std::string& value) {
     if (value == "none") {
         return Peers::none;
     }
-    if (value == "broken") {
-        return Peers::broken;
+    if (value == "broken-copies") {
+        return Peers::brokenCopies;
     }
-    refuse(key, value, "all, none or broken");
+    if (value == "broken-kernels") {
+        return Peers::brokenKernels;
+    }
+    refuse(key, value, "all, none, broken-copies or broken-kernels");
 }
 
 std::string variable(const std::string& key) {

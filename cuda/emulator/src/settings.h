@@ -12,8 +12,10 @@ namespace emulator {
 enum class Peers {
     all,
     none,
-    /** The driver says that they do, but what is copied between two devices arrives wrong. */
-    broken,
+    /** The driver says that they do, but what it copies between two devices arrives wrong. */
+    brokenCopies,
+    /** The driver says that they do, but a kernel reads and writes wrong bytes of another device's memory. */
+    brokenKernels,
 };
 
 /** Numbers are decimal; an unknown key or a bad value throws std::invalid_argument naming it. */
@@ -24,7 +26,7 @@ struct Settings {
     std::uint64_t memoryMiB = 4096;
     /** `schedule=eager`, `lazy` or `random:SEED`. */
     Schedule schedule;
-    /** `peers=all`, `none` or `broken`. */
+    /** `peers=all`, `none`, `broken-copies` or `broken-kernels`. */
     Peers peers = Peers::all;
     /** `driver=12060`: the version of CUDA that the driver answers to, 1000 major + 10 minor. */
     int driver = 12060;

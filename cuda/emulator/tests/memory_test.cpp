@@ -127,8 +127,8 @@ TEST(peers_can_be_out_of_reach) {
     EXPECT(second.download<float>(ours, 4) == count(4));
 }
 
-TEST(peers_can_lie) {
-    configure("peers=broken");
+TEST(peers_can_garble_copies) {
+    configure("peers=broken-copies");
     const Machine first("eager", 0);
     const CUdeviceptr theirs = first.upload(count(4));
     const Machine second("eager", 1);
@@ -139,6 +139,27 @@ TEST(peers_can_lie) {
     OK(cuCtxEnablePeerAccess(first.context, 0));
     OK(cuMemcpyPeer(ours, second.context, theirs, first.context, 16));
     EXPECT(second.download<float>(ours, 4) != count(4));
+}
+
+TEST(peers_can_garble_what_kernels_do) {
+    for (const bool broken : {false, true}) {
+        configure(broken ? "peers=broken-kernels" : "peers=all");
+        Machine first("eager", 0);
+        const CUdeviceptr theirs = first.upload(count(4));
+        Machine second("eager", 1);
+        const CUdeviceptr ours = second.upload(count(4));
+        const CUdeviceptr sum = second.memory(16);
+        const CUresult enabled = cuCtxEnablePeerAccess(first.context, 0);
+        EXPECT(enabled == CUDA_SUCCESS || enabled == CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED);
+        OK(second.launch("add", nullptr, 1, 4, theirs, ours, sum, 4));
+        const std::vector<float> expected = {0, 2, 4, 6};
+        EXPECT((second.download<float>(sum, 4) == expected) == !broken);
+        EXPECT(first.download<float>(theirs, 4) == count(4));
+        second.use();
+        OK(second.launch("add", nullptr, 1, 4, ours, ours, theirs, 4));
+        OK(cuCtxSynchronize());
+        EXPECT((first.download<float>(theirs, 4) == expected) == !broken);
+    }
 }
 
 TEST(a_peer_copy_names_the_memorys_own_contexts) {

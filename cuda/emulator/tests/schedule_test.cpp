@@ -3,6 +3,7 @@
 #include "machine.h"
 
 #include <cstring>
+#include <thread>
 
 using namespace testing;
 
@@ -188,4 +189,25 @@ TEST(elapsed_time_is_of_one_device) {
     OK(cuEventRecord(elsewhere, other.stream()));
     EXPECT_CODE(CUDA_ERROR_INVALID_HANDLE, cuEventElapsedTime(&milliseconds, start, elsewhere));
     EXPECT_CODE(CUDA_ERROR_INVALID_HANDLE, cuEventRecord(start, other.stream()));
+}
+
+TEST(many_threads_use_it_at_once) {
+    const Machine machine("random:5");
+    std::vector<std::thread> threads;
+    for (int ordinal = 0; ordinal < 4; ordinal++) {
+        threads.emplace_back([ordinal] {
+            const Machine mine("random:5", ordinal);
+            const CUstream stream = mine.stream();
+            const CUdeviceptr values = mine.memory(4000);
+            for (int round = 0; round < 200; round++) {
+                OK(cuMemsetD32Async(values, static_cast<unsigned>(round), 1000, stream));
+                OK(cuStreamSynchronize(stream));
+                EXPECT(mine.download<int>(values, 1000)[999] == round);
+            }
+        });
+    }
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+    EXPECT(reports().empty());
 }

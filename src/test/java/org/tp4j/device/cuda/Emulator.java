@@ -10,7 +10,7 @@ public final class Emulator {
     /**
      * Changes a setting from now on, for all threads.
      *
-     * @param setting {@code schedule=eager|lazy|random:SEED}, {@code peers=all|none|broken},
+     * @param setting {@code schedule=eager|lazy|random:SEED}, {@code peers=all|none|broken-copies|broken-kernels},
      *     {@code fault=NAME[@DEVICE]:OCCURRENCE:CODE[:sticky]}, {@code drop=NAME[@DEVICE]:OCCURRENCE}, {@code faults=none};
      *     a NAME is a driver or cuBLAS call's without {@code _v2}, or {@code kernel}, {@code copy} or {@code gemm} for a
      *     fault that shows only when the device runs one
