@@ -31,7 +31,7 @@ public final class Communicator {
     private final RankThread thread;
     private final Meeting meeting;
     private final Member member;
-    private final boolean tpInvariant;
+    private final Policy policy;
     private final Optional<Ledger.Page> page;
     private final int me;
     private final DeviceMatrix[] sources;
@@ -41,11 +41,11 @@ public final class Communicator {
 
     private long sequence;
 
-    Communicator(RankThread thread, Meeting meeting, Member member, boolean tpInvariant) {
+    Communicator(RankThread thread, Meeting meeting, Member member, Policy policy) {
         this.thread = thread;
         this.meeting = meeting;
         this.member = member;
-        this.tpInvariant = tpInvariant;
+        this.policy = policy;
         this.me = member.index();
         this.sources = new DeviceMatrix[size()];
         this.results = new DeviceMatrix[size()];
@@ -76,7 +76,7 @@ public final class Communicator {
 
     /** How layers of this world cut a dimension over this group: evenly, or canonically in TP-invariant mode. */
     public ShardPlan plan(long dimension) {
-        return tpInvariant ? ShardPlan.canonical(group(), dimension) : ShardPlan.even(group(), dimension);
+        return policy.plan(group(), dimension);
     }
 
     /** {@code y = sum of the partials}, on every rank. */
@@ -91,7 +91,7 @@ public final class Communicator {
         Addends addends = epilogue.addends();
         SumOrder order = partial.plan().order();
         long count = Math.multiplyExact(part.rows(), part.columns());
-        AllReduceAlgorithm algorithm = thread.device().allReduceAlgorithm(part.byteSize(), size());
+        AllReduceAlgorithm algorithm = policy.allReduce(thread.device(), part.byteSize(), size());
         DeviceMatrix result = allocate(partial.dtype(), partial.tokens(), partial.features());
         Call call = call(Operation.ALL_REDUCE, Optional.of(algorithm), partial, partial.plan(), epilogue.suffix());
         switch (algorithm) {
@@ -247,7 +247,7 @@ public final class Communicator {
         Meeting smaller =
                 meeting.split(sequence, color, Group.of("split " + color + " of " + group().name(), worldRanks));
         Member place = new Member(smaller.group(), members.indexOf(me));
-        return new Communicator(thread, smaller, place, tpInvariant);
+        return new Communicator(thread, smaller, place, policy);
     }
 
     private Stream stream() {

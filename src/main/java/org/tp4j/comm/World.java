@@ -10,6 +10,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import org.tp4j.device.AllReduceAlgorithm;
 import org.tp4j.device.Backends;
 import org.tp4j.device.Device;
 import org.tp4j.device.DeviceKind;
@@ -17,7 +18,6 @@ import org.tp4j.device.Scope;
 import org.tp4j.placement.Group;
 import org.tp4j.placement.Member;
 import org.tp4j.placement.Replicated;
-import org.tp4j.placement.ShardPlan;
 import org.tp4j.tensor.HostMatrix;
 
 /**
@@ -46,15 +46,15 @@ public final class World implements AutoCloseable {
     private final Group group;
     private final List<RankThread> threads;
     private final Duration limit;
-    private final boolean tpInvariant;
+    private final Policy policy;
     private final ReentrantLock running = new ReentrantLock();
     private volatile Ledger ledger = Ledger.empty();
     private volatile boolean closed;
 
-    private World(List<Device> devices, int ranks, Duration limit, boolean tpInvariant) {
+    private World(List<Device> devices, int ranks, Duration limit, Policy policy) {
         this.group = Group.world(ranks);
         this.limit = limit;
-        this.tpInvariant = tpInvariant;
+        this.policy = policy;
         List<RankThread> started = new ArrayList<>(ranks);
         for (int rank = 0; rank < ranks; rank++) {
             started.add(new RankThread(rank, devices.get(rank % devices.size())));
@@ -84,6 +84,7 @@ public final class World implements AutoCloseable {
         private Optional<List<Device>> devices = Optional.empty();
         private Duration limit = DEFAULT_LIMIT;
         private boolean tpInvariant;
+        private Optional<AllReduceAlgorithm> allReduce = Optional.empty();
 
         private Builder(DeviceKind kind, int ranks) {
             this.kind = Objects.requireNonNull(kind, "kind");
@@ -124,12 +125,17 @@ public final class World implements AutoCloseable {
             return this;
         }
 
+        /** How every all-reduce is done, whatever its size; the bits are the same. Usually the device chooses. */
+        public Builder allReduce(AllReduceAlgorithm algorithm) {
+            allReduce = Optional.of(algorithm);
+            return this;
+        }
+
         /** Opens the world. */
         public World open() {
-            if (tpInvariant) {
-                ShardPlan.canonical(Group.world(ranks), 0); // refuses other numbers of ranks
-            }
-            World world = new World(devices.orElseGet(() -> Backends.open(kind)), ranks, limit, tpInvariant);
+            Policy policy = new Policy(tpInvariant, allReduce);
+            policy.plan(Group.world(ranks), 0); // refuses a number of ranks that TP-invariant mode does not have
+            World world = new World(devices.orElseGet(() -> Backends.open(kind)), ranks, limit, policy);
             try {
                 world.onEveryThread(RankThread::openStream);
                 return world;
@@ -152,7 +158,7 @@ public final class World implements AutoCloseable {
 
     /** Whether results have the same bits at 1, 2, 4 and 8 ranks. */
     public boolean isTpInvariant() {
-        return tpInvariant;
+        return policy.tpInvariant();
     }
 
     /** Every collective of the last run or load. */
@@ -294,7 +300,7 @@ public final class World implements AutoCloseable {
         try {
             Scope opened = thread.scopes().open(purpose + " of rank " + thread.rank());
             scope = Optional.of(opened);
-            Communicator comm = new Communicator(thread, meeting, new Member(group, thread.rank()), tpInvariant);
+            Communicator comm = new Communicator(thread, meeting, new Member(group, thread.rank()), policy);
             T value = work.apply(new Rank(thread, run, comm, loading));
             thread.stream().synchronize(limit);
             slots.set(thread.rank(), value, opened);

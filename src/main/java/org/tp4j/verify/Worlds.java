@@ -45,14 +45,10 @@ final class Worlds implements AutoCloseable {
     }
 
     private World open(Settings settings) {
-        List<Device> bound = settings.algorithm()
-                .map(algorithm -> devices.stream()
-                        .<Device>map(device -> new FixedAlgorithm(device, algorithm))
-                        .toList())
-                .orElse(devices);
-        return World.builder(bound.get(0).kind(), settings.size())
-                .devices(bound)
-                .tpInvariant(settings.tpInvariant())
-                .open();
+        World.Builder builder = World.builder(devices.get(0).kind(), settings.size())
+                .devices(devices)
+                .tpInvariant(settings.tpInvariant());
+        settings.algorithm().ifPresent(builder::allReduce);
+        return builder.open();
     }
 }

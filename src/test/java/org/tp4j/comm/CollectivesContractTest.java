@@ -221,7 +221,8 @@ class CollectivesContractTest {
             List<HostMatrix> results = new ArrayList<>();
             for (AllReduceAlgorithm algorithm : AllReduceAlgorithm.values()) {
                 try (World world = World.builder(device.kind(), size)
-                        .devices(List.of(new FixedAlgorithm(device, algorithm)))
+                        .devices(List.of(device))
+                        .allReduce(algorithm)
                         .open()) {
                     for (int repeat = 0; repeat < 2; repeat++) {
                         results.addAll(world.runAll(rank -> {
