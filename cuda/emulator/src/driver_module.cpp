@@ -128,9 +128,12 @@ void runGrid(Emulator& machine, const Launch& launch, Accesses& accesses, int de
     if (machine.settings.peers == Peers::brokenKernels) {
         accesses.onFirst([&](const Allocation& allocation) { link.touch(allocation); });
     }
-    Grid grid(launch, accesses);
+    Grid grid(launch, accesses, machine.fibers);
     const Running running(machine, grid);
     grid.run();
+    if (const auto race = grid.threadRace()) {
+        machine.reports.add("kernel " + launch.kernel->name + ": " + *race);
+    }
 }
 
 void launch(Emulator& machine, CUfunction handle, const Extent& grid, const Extent& block, unsigned dynamicShared,

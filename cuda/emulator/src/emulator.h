@@ -80,6 +80,7 @@ public:
     Reports reports;
     Faults faults;
     Kernels kernels;
+    Fibers fibers;
     Races races;
     Timeline timeline;
     /** Null before cuInit. */

@@ -69,7 +69,7 @@ Fiber::Fiber() {
     void* mapped = mmap(nullptr, guard + size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     require(mapped != MAP_FAILED, CUDA_ERROR_OUT_OF_MEMORY);
     stack = reinterpret_cast<Address>(mapped) + guard;
-    mprotect(reinterpret_cast<void*>(stack), size, PROT_READ | PROT_WRITE);
+    require(mprotect(reinterpret_cast<void*>(stack), size, PROT_READ | PROT_WRITE) == 0, CUDA_ERROR_OUT_OF_MEMORY);
 }
 
 Fiber::~Fiber() {

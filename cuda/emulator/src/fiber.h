@@ -1,6 +1,9 @@
 // A thread of control with a stack of its own, which runs only when resumed: a kernel's thread.
 #pragma once
 
+#include <deque>
+#include <vector>
+
 #include "ranges.h"
 
 namespace emulator {
@@ -37,6 +40,25 @@ private:
     void (*function)(void*) = nullptr;
     void* argument = nullptr;
     bool done = true;
+};
+
+/** Fibers that wait for their next use. */
+class Fibers {
+public:
+    Fiber& take() {
+        if (spare.empty()) {
+            return all.emplace_back();
+        }
+        Fiber& fiber = *spare.back();
+        spare.pop_back();
+        return fiber;
+    }
+
+    void giveBack(Fiber& fiber) { spare.push_back(&fiber); }
+
+private:
+    std::deque<Fiber> all;
+    std::vector<Fiber*> spare;
 };
 
 }  // namespace emulator

@@ -4,10 +4,23 @@
 
 namespace emulator {
 
-Grid::Grid(const Launch& launch, Accesses& accesses)
-    : launch(launch), accesses(accesses), image(Image::holding(reinterpret_cast<Address>(launch.kernel->function))) {
+Grid::Grid(const Launch& launch, Accesses& accesses, Fibers& pool)
+    : launch(launch),
+      accesses(accesses),
+      pool(pool),
+      image(Image::holding(reinterpret_cast<Address>(launch.kernel->function))),
+      races(static_cast<unsigned>(launch.block.count())) {
     for (const std::vector<std::byte>& argument : launch.arguments) {
         values.push_back(argument.data());
+    }
+}
+
+// Threads that never ended are abandoned where they stand.
+Grid::~Grid() {
+    for (Fiber* fiber : fibers) {
+        if (fiber != nullptr) {
+            pool.giveBack(*fiber);
+        }
     }
 }
 
@@ -23,7 +36,7 @@ void Grid::runBlock() {
     shared.clear();
     fibers.assign(count, nullptr);
     for (unsigned which = 0; which < count; which++) {
-        fibers[which] = fresh();
+        fibers[which] = &pool.take();
         fibers[which]->prepare(&Grid::enterThread, this);
         step(which);
     }
@@ -39,7 +52,7 @@ void Grid::step(unsigned which) {
         throw *fault;
     }
     if (fibers[which]->finished()) {
-        spare.push_back(fibers[which]);
+        pool.giveBack(*fibers[which]);
         fibers[which] = nullptr;
     }
 }
@@ -85,12 +98,17 @@ std::string Grid::check(Address begin, unsigned bytes, bool writes) {
         return "";
     }
     if (!holds(image.all, begin)) {
-        return writes ? accesses.tryWrite(begin, bytes) : accesses.tryRead(begin, bytes);
+        return checkDevice(begin, bytes, writes);
     }
     if (holds(image.writable, begin)) {
         return writes ? shared.write(begin, bytes, thread, phase) : shared.read(begin, bytes, thread, phase);
     }
     return writes ? "writes a constant" : "";
+}
+
+std::string Grid::checkDevice(Address begin, unsigned bytes, bool writes) {
+    races.add(begin, bytes, block * launch.block.count() + thread, phase, writes);
+    return writes ? accesses.tryWrite(begin, bytes) : accesses.tryRead(begin, bytes);
 }
 
 void Grid::fail(CUresult code, const std::string& why) {
@@ -103,15 +121,6 @@ void Grid::fail(CUresult code, const std::string& why) {
     for (;;) {
         fibers[thread]->yield();
     }
-}
-
-Fiber* Grid::fresh() {
-    if (spare.empty()) {
-        return &stacks.emplace_back();
-    }
-    Fiber* fiber = spare.back();
-    spare.pop_back();
-    return fiber;
 }
 
 void Grid::enterThread(void* grid) {

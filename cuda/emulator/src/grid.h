@@ -7,6 +7,7 @@
 #include "image.h"
 #include "kernels.h"
 #include "shared.h"
+#include "thread_races.h"
 
 #include <cstddef>
 #include <deque>
@@ -41,10 +42,18 @@ struct Launch {
 /** One launch, running. Hooks in the kernel's code ask it for their thread's place and tell it of every access. */
 class Grid {
 public:
-    Grid(const Launch& launch, Accesses& accesses);
+    Grid(const Launch& launch, Accesses& accesses, Fibers& pool);
+    ~Grid();
+    Grid(const Grid&) = delete;
+    Grid& operator=(const Grid&) = delete;
 
     /** @throws DeviceFault on the first access that a device would refuse, or that is no program's right */
     void run();
+
+    /** Once it ran: two of its threads that got in each other's way, or nothing. */
+    std::optional<std::string> threadRace() {
+        return races.find(accesses.readRanges().joined(), accesses.writtenRanges().joined());
+    }
 
     Extent blocks() const { return launch.grid; }
     Extent threads() const { return launch.block; }
@@ -67,22 +76,23 @@ private:
     void meetAll();
     void touch(Address begin, unsigned bytes, bool writes);
     std::string check(Address begin, unsigned bytes, bool writes);
+    std::string checkDevice(Address begin, unsigned bytes, bool writes);
     [[noreturn]] void fail(CUresult code, const std::string& why);
-    Fiber* fresh();
     static void enterThread(void* grid);
 
     const Launch& launch;
     Accesses& accesses;
+    Fibers& pool;
     Image image;
     SharedMemory shared;
+    ThreadRaces races;
     std::vector<const void*> values;
     std::uint64_t block = 0;
     unsigned thread = 0;
     unsigned phase = 0;
     std::optional<DeviceFault> fault;
+    /** The block's threads; null for those that have ended. */
     std::vector<Fiber*> fibers;
-    std::deque<Fiber> stacks;
-    std::vector<Fiber*> spare;
 };
 
 }  // namespace emulator

@@ -3,8 +3,9 @@
 #include "error.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
-#include <cstring>
+#include <algorithm>
 #include <sstream>
 
 namespace emulator {
@@ -13,7 +14,7 @@ namespace {
 constexpr std::uint64_t page = 4096;
 // A driver aligns to 256 bytes at least; the emulator to no more, so that a program that needs more is found.
 constexpr std::uint64_t alignment = 256;
-constexpr int poison = 0xFF;
+constexpr int poisonByte = 0xFF;
 
 std::uint64_t roundUp(std::uint64_t value, std::uint64_t multiple) {
     return (value + multiple - 1) / multiple * multiple;
@@ -42,6 +43,24 @@ std::string Allocation::describe() const {
     return text.str();
 }
 
+Poison::Poison() : file(memfd_create("emulator-poison", MFD_CLOEXEC)) {
+    const std::vector<unsigned char> bytes(size, poisonByte);
+    const bool written = file >= 0 && write(file, bytes.data(), size) == static_cast<ssize_t>(size);
+    require(written, CUDA_ERROR_OUT_OF_MEMORY);
+}
+
+Poison::~Poison() {
+    close(file);
+}
+
+void Poison::map(Address first, std::uint64_t bytes) const {
+    for (std::uint64_t done = 0; done < bytes; done += size) {
+        const void* mapped = mmap(pointer(first + done), std::min(size, bytes - done), PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, file, 0);
+        require(mapped != MAP_FAILED, CUDA_ERROR_OUT_OF_MEMORY);
+    }
+}
+
 Arena::Arena() {
     void* reserved = mmap(nullptr, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     require(reserved != MAP_FAILED, CUDA_ERROR_OUT_OF_MEMORY);
@@ -53,7 +72,7 @@ Arena::~Arena() {
     munmap(pointer(base), size);
 }
 
-Address Arena::take(std::uint64_t pages) {
+Address Arena::take(std::uint64_t pages, const Poison& poison) {
     const std::uint64_t bytes = (pages + 1) * page;  // with its guard page
     bool wrapped = false;
     for (;;) {
@@ -72,7 +91,7 @@ Address Arena::take(std::uint64_t pages) {
         }
         next = after->first + after->second;
     }
-    require(mprotect(pointer(next), pages * page, PROT_READ | PROT_WRITE) == 0, CUDA_ERROR_OUT_OF_MEMORY);
+    poison.map(next, pages * page);
     taken.emplace(next, bytes);
     const Address first = next;
     next += bytes;
@@ -80,8 +99,8 @@ Address Arena::take(std::uint64_t pages) {
 }
 
 void Arena::giveBack(Address first, std::uint64_t pages) {
-    madvise(pointer(first), pages * page, MADV_DONTNEED);
-    mprotect(pointer(first), pages * page, PROT_NONE);
+    // Mapped anew, not protected: only so does the kernel join it with its neighbors, of which it allows 65530 in all.
+    mmap(pointer(first), pages * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     taken.erase(first);
 }
 
@@ -89,11 +108,10 @@ Memory::Memory(int devices) : owners(static_cast<std::size_t>(devices) + 1) {}
 
 Allocation& Memory::allocate(int owner, std::uint64_t bytes) {
     const std::uint64_t pages = pagesFor(bytes);
-    const Address first = owned(owner).arena.take(pages);
+    const Address first = owned(owner).arena.take(pages, poison);
     const Address end = first + pages * page;
     const Address begin = end - roundUp(bytes, alignment);
     forgetFreed(first, end);
-    std::memset(pointer(first), poison, pages * page);
     owned(owner).bytes += bytes;
     owned(owner).count++;
     return allocations[begin] = Allocation{begin, bytes, owner, ++lastNumber, true, false};

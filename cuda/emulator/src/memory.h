@@ -27,6 +27,23 @@ struct Allocation {
     std::string describe() const;
 };
 
+/** A file in memory of which every byte is the poison. Mapped privately it is memory that costs nothing until written.
+ */
+class Poison {
+public:
+    Poison();
+    ~Poison();
+    Poison(const Poison&) = delete;
+    Poison& operator=(const Poison&) = delete;
+
+    /** Maps whole pages at an address. */
+    void map(Address first, std::uint64_t bytes) const;
+
+private:
+    static constexpr std::uint64_t size = std::uint64_t{2} << 20;
+    int file;
+};
+
 /**
  * A stretch of reserved addresses from which allocations are cut in ascending order. Each ends at a guard page; freed
  * addresses stay unmapped until all others have been given out once.
@@ -38,8 +55,8 @@ public:
     Arena(const Arena&) = delete;
     Arena& operator=(const Arena&) = delete;
 
-    /** The first page of enough pages, readable and writable. */
-    Address take(std::uint64_t pages);
+    /** The first page of enough pages, readable and writable, poisoned. */
+    Address take(std::uint64_t pages, const Poison& poison);
     void giveBack(Address first, std::uint64_t pages);
     bool holds(Address address) const { return address >= base && address < base + size; }
 
@@ -83,6 +100,7 @@ private:
     const Owned& owned(int owner) const { return owners[static_cast<std::size_t>(owner + 1)]; }
     void forgetFreed(Address begin, Address end);
 
+    Poison poison;
     std::vector<Owned> owners;
     std::map<Address, Allocation> allocations;
     std::uint64_t lastNumber = 0;

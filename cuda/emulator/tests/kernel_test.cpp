@@ -100,7 +100,7 @@ TEST(a_misaligned_vector_access_kills_the_device) {
 TEST(a_barrier_orders_shared_memory) {
     Machine machine;
     const CUdeviceptr values = machine.upload(count(64));
-    OK(machine.launch("reverse", nullptr, 3, 64, values));
+    OK(machine.launch("reverse", nullptr, 1, 64, values));
     EXPECT(machine.download<float>(values, 64)[0] == 63);
     EXPECT(reports().empty());
 }
@@ -128,6 +128,32 @@ TEST(every_thread_comes_to_a_barrier) {
     OK(machine.launch("leave_before_barrier", nullptr, 1, 64, values, 63));
     EXPECT_CODE(CUDA_ERROR_LAUNCH_FAILED, cuCtxSynchronize());
     EXPECT(reported("thread 63 ended while others"));
+}
+
+TEST(threads_that_get_in_each_others_way_in_device_memory_are_reported) {
+    Machine machine;
+    const CUdeviceptr values = machine.upload(count(256));
+    OK(machine.launch("reverse_in_place", nullptr, 1, 64, values));
+    EXPECT(machine.download<float>(values, 64)[0] == 63);
+    EXPECT(reports().empty());
+    for (const auto& [kernel, blocks] :
+         {std::pair{"shift_in_place", 1u}, {"all_write_one", 1u}, {"reverse_in_place", 2u}}) {
+        OK(machine.launch(kernel, nullptr, blocks, 64, values));
+        OK(cuCtxSynchronize());
+        EXPECT(reported(std::string("kernel ") + kernel + ": race: thread"));
+    }
+}
+
+TEST(threads_may_change_what_is_their_own) {
+    Machine machine;
+    struct {
+        CUdeviceptr values;
+        float factor;
+        int count;
+    } task{machine.upload(count(256)), 2, 256};
+    OK(machine.launch("scale", nullptr, 4, 64, task));
+    EXPECT(machine.download<float>(task.values, 256)[255] == 510);
+    EXPECT(reports().empty());
 }
 
 TEST(launches_have_limits) {

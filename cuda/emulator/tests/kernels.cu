@@ -80,6 +80,21 @@ extern "C" __global__ void leave_before_barrier(float* values, int count) {
     values[threadIdx.x] = 1;
 }
 
+extern "C" __global__ void shift_in_place(float* values) {
+    values[globalThread()] = values[globalThread() + 1];
+}
+
+extern "C" __global__ void all_write_one(float* value) {
+    *value = 1;
+}
+
+// Right within a block; two blocks get in each other's way.
+extern "C" __global__ void reverse_in_place(float* values) {
+    const float mine = values[threadIdx.x];
+    __syncthreads();
+    values[63 - threadIdx.x] = mine;
+}
+
 // Where each thread stands, as x, y, z of the block in the grid and of the thread in the block.
 extern "C" __global__ void places(unsigned* out) {
     const unsigned block = blockIdx.x + gridDim.x * (blockIdx.y + gridDim.y * blockIdx.z);

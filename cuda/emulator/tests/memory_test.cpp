@@ -77,6 +77,16 @@ TEST(addresses_come_back_once_all_were_given_out) {
     EXPECT(reports().empty());
 }
 
+TEST(memory_can_be_given_out_and_taken_back_any_number_of_times) {
+    const Machine machine;
+    for (int number = 0; number < 100000; number++) {
+        const CUdeviceptr memory = machine.memory(4096);
+        OK(cuMemsetD8_v2(memory, 0, 4096));
+        OK(cuCtxSynchronize());
+        OK(cuMemFree_v2(memory));
+    }
+}
+
 TEST(a_device_has_only_so_much_memory) {
     configure("memory=16");
     Machine machine;
