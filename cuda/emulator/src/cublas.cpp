@@ -12,7 +12,7 @@ using namespace emulator;
 
 namespace {
 
-constexpr std::uint64_t ownWorkspaceBytes = 4 << 20;
+constexpr std::uint64_t ownWorkspaceBytes = 1 << 20;
 constexpr std::uint64_t workspaceAlignment = 256;
 constexpr int version = 120603;
 

@@ -61,7 +61,7 @@ public:
     bool holds(Address address) const { return address >= base && address < base + size; }
 
 private:
-    static constexpr std::uint64_t size = std::uint64_t{16} << 30;
+    static constexpr std::uint64_t size = std::uint64_t{64} << 30;
     Address base;
     Address next;
     std::map<Address, std::uint64_t> taken;

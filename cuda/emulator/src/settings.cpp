@@ -74,7 +74,7 @@ void Settings::set(const std::string& key, const std::string& value) {
     if (key == "devices") {
         devices = static_cast<int>(number(key, value, 0, 32));
     } else if (key == "memory") {
-        memoryMiB = number(key, value, 1, 12 * 1024);
+        memoryMiB = number(key, value, 1, 48 * 1024);
     } else if (key == "schedule") {
         schedule = emulator::schedule(key, value);
     } else if (key == "peers") {

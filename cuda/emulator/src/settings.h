@@ -22,8 +22,8 @@ enum class Peers {
 struct Settings {
     /** `devices=4`: how many there are; read at cuInit. */
     int devices = 4;
-    /** `memory=4096`: MiB of each device. */
-    std::uint64_t memoryMiB = 4096;
+    /** `memory=32768`: MiB of each device, which take real memory only once they are written. */
+    std::uint64_t memoryMiB = 32768;
     /** `schedule=eager`, `lazy` or `random:SEED`. */
     Schedule schedule;
     /** `peers=all`, `none`, `broken-copies` or `broken-kernels`. */

@@ -64,10 +64,9 @@ TEST(a_freed_address_does_not_come_back_soon) {
 }
 
 TEST(addresses_come_back_once_all_were_given_out) {
-    configure("memory=4096");
     Machine machine;
     const CUdeviceptr kept = machine.upload(count(4));
-    for (int number = 0; number < 40; number++) {
+    for (int number = 0; number < 120; number++) {
         const CUdeviceptr memory = machine.memory(std::size_t{1} << 30 >> (number % 2 == 0 ? 0 : 2));
         OK(cuMemsetD8_v2(memory, 0, 16));
         OK(cuCtxSynchronize());
