@@ -15,6 +15,8 @@ constexpr std::uint64_t page = 4096;
 // A driver aligns to 256 bytes at least; the emulator to no more, so that a program that needs more is found.
 constexpr std::uint64_t alignment = 256;
 constexpr int poisonByte = 0xFF;
+// From this many pages on an allocation is followed by a guard page. Smaller ones are too many for a mapping each.
+constexpr std::uint64_t guarded = 16;
 
 std::uint64_t roundUp(std::uint64_t value, std::uint64_t multiple) {
     return (value + multiple - 1) / multiple * multiple;
@@ -53,11 +55,15 @@ Poison::~Poison() {
     close(file);
 }
 
+// An address always shows the same place of the file, so that neighbors join: the kernel allows 65530 mappings in all.
 void Poison::map(Address first, std::uint64_t bytes) const {
-    for (std::uint64_t done = 0; done < bytes; done += size) {
-        const void* mapped = mmap(pointer(first + done), std::min(size, bytes - done), PROT_READ | PROT_WRITE,
-                                  MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, file, 0);
+    for (std::uint64_t done = 0; done < bytes;) {
+        const std::uint64_t offset = (first + done) % size;
+        const std::uint64_t part = std::min(size - offset, bytes - done);
+        const void* mapped = mmap(pointer(first + done), part, PROT_READ | PROT_WRITE,
+                                  MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, file, static_cast<off_t>(offset));
         require(mapped != MAP_FAILED, CUDA_ERROR_OUT_OF_MEMORY);
+        done += part;
     }
 }
 
@@ -73,7 +79,7 @@ Arena::~Arena() {
 }
 
 Address Arena::take(std::uint64_t pages, const Poison& poison) {
-    const std::uint64_t bytes = (pages + 1) * page;  // with its guard page
+    const std::uint64_t bytes = (pages + (pages >= guarded ? 1 : 0)) * page;
     bool wrapped = false;
     for (;;) {
         if (next + bytes > base + size) {
@@ -99,7 +105,7 @@ Address Arena::take(std::uint64_t pages, const Poison& poison) {
 }
 
 void Arena::giveBack(Address first, std::uint64_t pages) {
-    // Mapped anew, not protected: only so does the kernel join it with its neighbors, of which it allows 65530 in all.
+    // Mapped anew, not protected: only so does the kernel join it with its neighbors.
     mmap(pointer(first), pages * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
     taken.erase(first);
 }

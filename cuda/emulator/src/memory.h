@@ -45,8 +45,8 @@ private:
 };
 
 /**
- * A stretch of reserved addresses from which allocations are cut in ascending order. Each ends at a guard page; freed
- * addresses stay unmapped until all others have been given out once.
+ * A stretch of reserved addresses from which allocations are cut in ascending order. Large ones end at a guard page;
+ * freed addresses stay unmapped until all others have been given out once.
  */
 class Arena {
 public:

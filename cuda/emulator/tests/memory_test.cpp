@@ -86,6 +86,14 @@ TEST(memory_can_be_given_out_and_taken_back_any_number_of_times) {
     }
 }
 
+TEST(very_many_small_allocations_live_side_by_side) {
+    const Machine machine;
+    for (int number = 0; number < 70000; number++) {
+        machine.memory(256);
+    }
+    EXPECT(emulatorCount("allocations") == 70000);
+}
+
 TEST(a_device_has_only_so_much_memory) {
     configure("memory=16");
     Machine machine;
