@@ -306,9 +306,19 @@ public final class World implements AutoCloseable {
             slots.set(thread.rank(), value, opened);
         } catch (Throwable e) { // whatever ends a rank's work must reach the caller and release the other ranks
             run.fail(new RankException(thread.rank(), thread.whereabouts(), e));
+            settle(thread, run);
         } finally {
             boolean keep = loading && run.failure().isEmpty();
             scope.ifPresent(keep ? thread.scopes()::detach : Scope::close);
+        }
+    }
+
+    /** Lets a failed rank's stream come to rest, so that nothing it enqueued reaches memory that is released. */
+    private void settle(RankThread thread, Run run) {
+        try {
+            thread.stream().synchronize(limit);
+        } catch (RuntimeException e) {
+            run.fail(new RankException(thread.rank(), thread.whereabouts(), e));
         }
     }
 
