@@ -32,8 +32,12 @@ final class DoctorCommand implements Callable<Integer> {
     @Spec
     private CommandSpec spec;
 
-    /** What a small layer did on one device. */
-    private record Smoke(boolean passed, String detail) {}
+    /** What a small layer did on one device, and what else there is to say of that. */
+    private record Smoke(boolean passed, String detail, List<String> notes) {
+        static Smoke failed(String detail) {
+            return new Smoke(false, detail, List.of());
+        }
+    }
 
     @Override
     public Integer call() throws IOException {
@@ -67,16 +71,14 @@ final class DoctorCommand implements Callable<Integer> {
             for (int row = 0; row < 2; row++) {
                 for (int column = 0; column < 2; column++) {
                     if (y.get(row, column) != expected[row][column]) {
-                        return new Smoke(
-                                false,
-                                "a 2-rank mlp gave " + y.get(row, column) + " at (" + row + ", " + column + "), not "
-                                        + expected[row][column]);
+                        return Smoke.failed("a 2-rank mlp gave " + y.get(row, column) + " at (" + row + ", " + column
+                                + "), not " + expected[row][column]);
                     }
                 }
             }
-            return new Smoke(true, "a 2-rank mlp gave the unsplit layer's bits");
+            return new Smoke(true, "a 2-rank mlp gave the unsplit layer's bits", device.notes());
         } catch (RuntimeException e) {
-            return new Smoke(false, "a 2-rank mlp failed: " + e.getMessage());
+            return Smoke.failed("a 2-rank mlp failed: " + e.getMessage());
         }
     }
 
@@ -111,6 +113,7 @@ final class DoctorCommand implements Callable<Integer> {
                 Smoke smoke = smokes.get(device);
                 out.printf("%-8s %d: %s%n", kind, device.index(), device.name());
                 out.printf("%-8s %s: %s%n", "", smoke.passed() ? "works" : "FAILED", smoke.detail());
+                smoke.notes().forEach(note -> out.printf("%-8s %s%n", "", note));
             }
         }
         out.flush();
@@ -138,7 +141,9 @@ final class DoctorCommand implements Callable<Integer> {
                         "passed",
                         smoke.passed(),
                         "detail",
-                        smoke.detail()));
+                        smoke.detail(),
+                        "notes",
+                        smoke.notes()));
             }
             backend.put("devices", devices);
             backends.add(backend);

@@ -1,5 +1,7 @@
 package org.tp4j.device;
 
+import java.util.List;
+
 /** One processor with memory of its own that ranks can be bound to. Thread-safe. */
 public interface Device {
     /** Which kind; never {@link DeviceKind#AUTO}. */
@@ -10,6 +12,11 @@ public interface Device {
 
     /** What it is, for people: model, library and version. */
     String name();
+
+    /** What else people should know of it here, in one sentence each: which other devices it does not reach, say. */
+    default List<String> notes() {
+        return List.of();
+    }
 
     /** A new queue with its own workspace, to be used by one thread alone and closed by its owner. */
     Stream openStream();

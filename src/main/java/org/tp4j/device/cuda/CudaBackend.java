@@ -12,7 +12,6 @@ import java.util.Objects;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
 import org.tp4j.device.Backend;
-import org.tp4j.device.Device;
 import org.tp4j.device.DeviceKind;
 import org.tp4j.device.Probe;
 
@@ -88,7 +87,7 @@ public final class CudaBackend implements Backend {
 
     private static Probe withDevices(int count, String driver) {
         PeerAccess peers = new PeerAccess();
-        List<Device> devices = new ArrayList<>();
+        List<CudaDevice> devices = new ArrayList<>();
         List<String> tooOld = new ArrayList<>();
         for (int i = 0; i < count; i++) {
             CUdevice handle = new CUdevice();
@@ -105,11 +104,12 @@ public final class CudaBackend implements Backend {
                 tooOld.add(device.name());
             }
         }
+        peers.among(devices);
         return devices.isEmpty()
                 ? missing(
                         "no GPU is new enough for this build's kernels: " + String.join("; ", tooOld),
                         "use one of compute capability 7.5 or newer")
-                : Probe.found(DeviceKind.CUDA, devices);
+                : Probe.found(DeviceKind.CUDA, List.copyOf(devices));
     }
 
     private static Probe missing(String reason, String mend) {

@@ -9,6 +9,7 @@ import static jcuda.driver.JCudaDriver.cuMemAlloc;
 import static jcuda.driver.JCudaDriver.cuMemFree;
 
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
 import org.tp4j.device.AllReduceAlgorithm;
@@ -70,6 +71,11 @@ final class CudaDevice implements Device {
     @Override
     public String name() {
         return name;
+    }
+
+    @Override
+    public List<String> notes() {
+        return peers.notes(this);
     }
 
     @Override

@@ -22,6 +22,7 @@ import jcuda.jcublas.JCublas2;
 final class NativeLibraries {
     private static final String DRIVER_PROPERTY = "tp4j.cuda.driver";
     private static final String CUBLAS_PROPERTY = "tp4j.cublas";
+    private static final String CUBLAS_VERSION = "libcublas.so.12"; // on Linux, where JCuda asks for it
     private static final String TEMPORARY_FOLDER = "java.io.tmpdir";
 
     private NativeLibraries() {}
@@ -45,6 +46,10 @@ final class NativeLibraries {
      * @throws IOException if one cannot be unpacked
      */
     static void loadCublas() throws IOException {
+        String file = System.getProperty(CUBLAS_PROPERTY);
+        if (file != null && Files.exists(Path.of(file)) && !SymbolVersions.define(Path.of(file), CUBLAS_VERSION)) {
+            throw new UnsatisfiedLinkError(file + " does not define the version " + CUBLAS_VERSION);
+        }
         loadNamedBy(CUBLAS_PROPERTY);
         Path unpacked = load("JCublas2");
         initialize(unpacked, () -> JCublas2.setExceptionsEnabled(false));

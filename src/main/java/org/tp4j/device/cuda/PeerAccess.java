@@ -5,18 +5,16 @@ import static jcuda.driver.JCudaDriver.cuCtxEnablePeerAccess;
 import static jcuda.driver.JCudaDriver.cuDeviceCanAccessPeer;
 import static jcuda.driver.JCudaDriver.cuMemAlloc;
 import static jcuda.driver.JCudaDriver.cuMemFree;
-import static jcuda.driver.JCudaDriver.cuMemcpyDtoH;
-import static jcuda.driver.JCudaDriver.cuMemcpyHtoD;
 import static jcuda.driver.JCudaDriver.cuStreamCreate;
 import static jcuda.driver.JCudaDriver.cuStreamDestroy;
 import static jcuda.driver.JCudaDriver.cuStreamQuery;
 
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
-import jcuda.Pointer;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import org.tp4j.device.SumOrder;
@@ -35,7 +33,28 @@ final class PeerAccess {
     private final Map<Pair, Boolean> copies = new ConcurrentHashMap<>();
     private final Map<Pair, Boolean> inPlace = new ConcurrentHashMap<>();
 
+    private volatile List<CudaDevice> devices = List.of();
+
     private record Pair(CudaDevice from, CudaDevice to) {}
+
+    /** Says, once, between which devices there are pairs. */
+    void among(List<CudaDevice> all) {
+        devices = List.copyOf(all);
+    }
+
+    /** Which others a device does not reach, and what is done instead. */
+    List<String> notes(CudaDevice device) {
+        List<String> notes = new ArrayList<>();
+        for (CudaDevice other : devices) {
+            if (!copies(device, other)) {
+                notes.add("copies to " + other + " go through host memory, because direct ones do not arrive");
+            }
+            if (!inPlace(device, other)) {
+                notes.add("what kernels need of " + other + " is copied, because they do not reach its memory");
+            }
+        }
+        return notes;
+    }
 
     /** Whether the driver's copies from one device to another arrive. */
     boolean copies(CudaDevice from, CudaDevice to) {
@@ -95,17 +114,20 @@ final class PeerAccess {
         final CudaDevice device;
         final CUstream stream = new CUstream();
         private final DevicePointer memory = new DevicePointer();
+        private final PinnedMemory host;
 
         Trial(CudaDevice device) {
             this.device = device;
-            enter();
             CudaContext context = device.context();
-            context.check(cuStreamCreate(stream, CU_STREAM_NON_BLOCKING), () -> "creating a stream");
-            int result = cuMemAlloc(memory, BYTES);
-            if (result != CUresult.CUDA_SUCCESS) {
-                cuStreamDestroy(stream);
+            this.host = new PinnedMemory(context, BYTES);
+            int result = cuStreamCreate(stream, CU_STREAM_NON_BLOCKING);
+            if (result == CUresult.CUDA_SUCCESS) {
+                result = cuMemAlloc(memory, BYTES);
             }
-            context.check(result, () -> "allocating " + BYTES + " bytes to try peer access with");
+            if (result != CUresult.CUDA_SUCCESS) {
+                close();
+            }
+            context.check(result, () -> "allocating " + BYTES + " bytes and a stream to try peer access with");
         }
 
         void enter() {
@@ -118,16 +140,17 @@ final class PeerAccess {
 
         void fill(int number) {
             enter();
-            device.context()
-                    .check(
-                            cuMemcpyHtoD(memory, Pointer.to(pattern(number)), BYTES),
-                            () -> "filling " + BYTES + " bytes");
+            host.bytes().asIntBuffer().put(pattern(number));
+            Copies.fromHost(stream, host.pointer(), words());
+            finish();
         }
 
         boolean holds(int number) {
             int[] found = new int[WORDS];
             enter();
-            device.context().check(cuMemcpyDtoH(Pointer.to(found), memory, BYTES), () -> "reading " + BYTES + " bytes");
+            Copies.toHost(stream, words(), host.pointer());
+            finish();
+            host.bytes().asIntBuffer().get(found);
             return Arrays.equals(found, pattern(number));
         }
 
@@ -154,8 +177,9 @@ final class PeerAccess {
 
         @Override
         public void close() {
+            host.close();
             if (device.context().enterToRelease()) {
-                cuMemFree(memory);
+                cuMemFree(memory); // of nothing it does nothing
                 cuStreamDestroy(stream);
             }
         }
