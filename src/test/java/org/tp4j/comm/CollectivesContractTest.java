@@ -17,8 +17,8 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.tp4j.device.AllReduceAlgorithm;
-import org.tp4j.device.Device;
 import org.tp4j.device.DeviceMatrix;
+import org.tp4j.device.Machine;
 import org.tp4j.placement.FeatureSharded;
 import org.tp4j.placement.Partial;
 import org.tp4j.placement.Replicated;
@@ -29,7 +29,7 @@ import org.tp4j.tensor.HostMatrix;
 
 /** Every collective, at every world size and dtype, on awkward shapes, against sums of small integers. */
 @ParameterizedClass
-@MethodSource("org.tp4j.device.TestDevices#all")
+@MethodSource("org.tp4j.device.TestDevices#machines")
 class CollectivesContractTest {
     private static final List<Integer> WORLDS = List.of(1, 2, 3, 4, 5, 8, 9);
     private static final List<int[]> SHAPES = List.of(
@@ -41,7 +41,7 @@ class CollectivesContractTest {
     private static final int[] LARGE = {257, 1031};
 
     @Parameter
-    private Device device;
+    private Machine machine;
 
     static Stream<Cell> cells() {
         return WORLDS.stream().flatMap(world -> Stream.of(DType.values()).map(dtype -> new Cell(world, dtype)));
@@ -53,12 +53,12 @@ class CollectivesContractTest {
 
     @BeforeEach
     void look() {
-        liveBefore = device.liveBytes();
+        liveBefore = machine.liveBytes();
     }
 
     @AfterEach
     void nothingIsLeft() {
-        assertEquals(liveBefore, device.liveBytes(), "bytes still live on " + device.name());
+        assertEquals(liveBefore, machine.liveBytes(), "bytes still live on " + machine);
     }
 
     @ParameterizedTest
@@ -220,8 +220,8 @@ class CollectivesContractTest {
         for (int size : WORLDS) {
             List<HostMatrix> results = new ArrayList<>();
             for (AllReduceAlgorithm algorithm : AllReduceAlgorithm.values()) {
-                try (World world = World.builder(device.kind(), size)
-                        .devices(List.of(device))
+                try (World world = World.builder(machine.kind(), size)
+                        .devices(machine.devices())
                         .allReduce(algorithm)
                         .open()) {
                     for (int repeat = 0; repeat < 2; repeat++) {
@@ -280,7 +280,7 @@ class CollectivesContractTest {
     }
 
     private World open(int size) {
-        return World.builder(device.kind(), size).devices(List.of(device)).open();
+        return World.builder(machine.kind(), size).devices(machine.devices()).open();
     }
 
     private static List<int[]> shapes(boolean large) {

@@ -20,8 +20,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.tp4j.device.Device;
 import org.tp4j.device.DeviceMatrix;
+import org.tp4j.device.Machine;
 import org.tp4j.placement.Partial;
 import org.tp4j.placement.Replicated;
 import org.tp4j.tensor.DType;
@@ -29,7 +29,7 @@ import org.tp4j.tensor.HostMatrix;
 
 /** What goes wrong ends soon, in one exception that says who, where and why, and the next run works. */
 @ParameterizedClass
-@MethodSource("org.tp4j.device.TestDevices#all")
+@MethodSource("org.tp4j.device.TestDevices#machines")
 @Timeout(60)
 class FaultsContractTest {
     private static final Duration LIMIT = Duration.ofSeconds(1);
@@ -38,14 +38,14 @@ class FaultsContractTest {
     private static final Duration PROMPT = Duration.ofSeconds(2);
 
     @Parameter
-    private Device device;
+    private Machine machine;
 
     /** What ranks that were abandoned by another test hold. */
     private long liveBefore;
 
     @BeforeEach
     void look() {
-        liveBefore = device.liveBytes();
+        liveBefore = machine.liveBytes();
     }
 
     @Test
@@ -73,7 +73,7 @@ class FaultsContractTest {
             }
             assertWorks(world);
         }
-        assertEquals(liveBefore, device.liveBytes());
+        assertEquals(liveBefore, machine.liveBytes());
     }
 
     @Test
@@ -126,7 +126,7 @@ class FaultsContractTest {
             assertContains(bias, "(1, 4) + bias");
             assertWorks(world);
         }
-        assertEquals(liveBefore, device.liveBytes());
+        assertEquals(liveBefore, machine.liveBytes());
     }
 
     @Test
@@ -142,7 +142,7 @@ class FaultsContractTest {
             assertContains(failure, "before its first collective", "FaultsContractTest");
             assertWorks(world);
         }
-        assertEquals(liveBefore, device.liveBytes());
+        assertEquals(liveBefore, machine.liveBytes());
     }
 
     @Test
@@ -201,7 +201,7 @@ class FaultsContractTest {
     @Test
     void interruptingTheCallerCancelsTheRun() throws InterruptedException {
         try (World world =
-                World.builder(device.kind(), 3).devices(List.of(device)).open()) {
+                World.builder(machine.kind(), 3).devices(machine.devices()).open()) {
             AtomicReference<RankException> failure = new AtomicReference<>();
             AtomicBoolean stillInterrupted = new AtomicBoolean();
             CountDownLatch begun = new CountDownLatch(1);
@@ -232,7 +232,7 @@ class FaultsContractTest {
             assertTrue(stillInterrupted.get());
             assertWorks(world);
         }
-        assertEquals(liveBefore, device.liveBytes());
+        assertEquals(liveBefore, machine.liveBytes());
     }
 
     @Test
@@ -248,7 +248,7 @@ class FaultsContractTest {
                         return mine;
                     }));
             assertEquals(OptionalInt.of(1), failure.rank());
-            assertEquals(liveBefore, device.liveBytes());
+            assertEquals(liveBefore, machine.liveBytes());
             assertWorks(world);
         }
     }
@@ -265,7 +265,7 @@ class FaultsContractTest {
         assertEquals("the world of 2 ranks was used after it was closed", closed.getMessage());
         for (int ranks : new int[] {0, -1, World.MAX_RANKS + 1, 1_000_000_000}) {
             IllegalArgumentException refused =
-                    assertThrows(IllegalArgumentException.class, () -> World.open(device.kind(), ranks));
+                    assertThrows(IllegalArgumentException.class, () -> World.open(machine.kind(), ranks));
             assertEquals("ranks is " + ranks + ": a world has 1 to 4096 ranks", refused.getMessage());
         }
     }
@@ -294,8 +294,8 @@ class FaultsContractTest {
     }
 
     private World open(int ranks) {
-        return World.builder(device.kind(), ranks)
-                .devices(List.of(device))
+        return World.builder(machine.kind(), ranks)
+                .devices(machine.devices())
                 .limit(LIMIT)
                 .open();
     }

@@ -10,8 +10,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.tp4j.device.Device;
 import org.tp4j.device.DeviceMatrix;
+import org.tp4j.device.Machine;
 import org.tp4j.device.Nonlinearity;
 import org.tp4j.device.Scope;
 import org.tp4j.layer.ParallelMlp;
@@ -26,10 +26,10 @@ import org.tp4j.tensor.HostMatrix;
 
 /** Lifetimes, owners and plans: what is used wrongly is refused by name. */
 @ParameterizedClass
-@MethodSource("org.tp4j.device.TestDevices#all")
+@MethodSource("org.tp4j.device.TestDevices#machines")
 class ScopesContractTest {
     @Parameter
-    private Device device;
+    private Machine machine;
 
     @Test
     void aMatrixIsRefusedAfterItsScope() {
@@ -77,19 +77,19 @@ class ScopesContractTest {
 
     @Test
     void aLoadLivesUntilItIsClosed() {
-        long before = device.liveBytes();
+        long before = machine.liveBytes();
         try (World world = open(2)) {
             PerRank<DeviceMatrix> loaded = world.load(rank -> rank.innermost().allocate(DType.F32, 100, 10));
-            assertEquals(before + 2 * 4000, device.liveBytes());
+            assertEquals(before + 2 * 4000, machine.liveBytes());
             world.execute(rank -> loaded.on(rank).checked());
             loaded.close();
             loaded.close();
-            assertEquals(before, device.liveBytes());
+            assertEquals(before, machine.liveBytes());
             world.execute(rank ->
                     assertRefused(() -> loaded.on(rank).checked(), "after its scope 'load of rank " + rank.index()));
             world.load(rank -> rank.innermost().allocate(DType.F32, 100, 10));
         }
-        assertEquals(before, device.liveBytes(), "closing the world releases what was loaded");
+        assertEquals(before, machine.liveBytes(), "closing the world releases what was loaded");
     }
 
     @Test
@@ -110,7 +110,7 @@ class ScopesContractTest {
                     }
                     rank.release(before);
                     rank.comm().barrier();
-                    peak = Math.max(peak, device.liveBytes());
+                    peak = Math.max(peak, machine.liveBytes());
                     rank.comm().barrier();
                 }
                 return peak;
@@ -167,7 +167,7 @@ class ScopesContractTest {
     void invariantModeNeedsAPowerOfTwo() {
         IllegalArgumentException refused = assertThrows(
                 IllegalArgumentException.class,
-                () -> World.builder(device.kind(), 3).tpInvariant(true).open());
+                () -> World.builder(machine.kind(), 3).tpInvariant(true).open());
         assertEquals("TP-invariant mode needs 1, 2, 4 or 8 ranks, but the group world has 3", refused.getMessage());
     }
 
@@ -182,7 +182,7 @@ class ScopesContractTest {
     }
 
     private World open(int ranks) {
-        return World.builder(device.kind(), ranks).devices(List.of(device)).open();
+        return World.builder(machine.kind(), ranks).devices(machine.devices()).open();
     }
 
     private static void assertRefused(Runnable use, String... parts) {

@@ -12,8 +12,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
-import org.tp4j.device.Device;
 import org.tp4j.device.DeviceMatrix;
+import org.tp4j.device.Machine;
 import org.tp4j.device.Scope;
 import org.tp4j.placement.Partial;
 import org.tp4j.tensor.DType;
@@ -21,7 +21,7 @@ import org.tp4j.tensor.HostMatrix;
 
 /** Many collectives back to back, of all kinds and sizes, in groups and groups of groups, with delays at random. */
 @ParameterizedClass
-@MethodSource("org.tp4j.device.TestDevices#all")
+@MethodSource("org.tp4j.device.TestDevices#machines")
 @Timeout(300)
 class SoakContractTest {
     private static final int RANKS = 8;
@@ -30,7 +30,7 @@ class SoakContractTest {
     private static final int[] FEATURES = {1, 7, 63, 1024, 4099, 70_001};
 
     @Parameter
-    private Device device;
+    private Machine machine;
 
     @Test
     void aThousandCollectivesLeaveNothing() {
@@ -46,7 +46,7 @@ class SoakContractTest {
     @Test
     void fiveHundredRanksMeetOnFewCores() {
         try (World world =
-                World.builder(device.kind(), 500).devices(List.of(device)).open()) {
+                World.builder(machine.kind(), 500).devices(machine.devices()).open()) {
             List<Double> sums = world.runAll(rank -> {
                 double sum = 0;
                 for (int turn = 0; turn < 3; turn++) {
@@ -60,9 +60,9 @@ class SoakContractTest {
 
     private void soak(int collectives) {
         long seed = Long.getLong("tp4j.seed", System.nanoTime());
-        long before = device.liveBytes();
-        try (World world = World.builder(device.kind(), RANKS)
-                .devices(List.of(device))
+        long before = machine.liveBytes();
+        try (World world = World.builder(machine.kind(), RANKS)
+                .devices(machine.devices())
                 .limit(Duration.ofSeconds(60))
                 .open()) {
             world.execute(rank -> {
@@ -86,7 +86,7 @@ class SoakContractTest {
                 }
             });
         }
-        assertEquals(before, device.liveBytes());
+        assertEquals(before, machine.liveBytes());
     }
 
     private static void step(Random shared, Communicator group, Rank rank, Scope scope, String where) {

@@ -16,4 +16,16 @@ public final class TestDevices {
         }
         return devices;
     }
+
+    /** Each of these devices alone, and all of a kind together where there are several. */
+    public static List<Machine> machines() {
+        List<Machine> machines = new ArrayList<>();
+        all().forEach(device -> machines.add(new Machine(List.of(device))));
+        for (Probe probe : Backends.probes()) {
+            if (probe.devices().size() > 1) {
+                machines.add(new Machine(probe.devices()));
+            }
+        }
+        return machines;
+    }
 }

@@ -23,7 +23,7 @@ import org.tp4j.comm.Rank;
 import org.tp4j.comm.RankException;
 import org.tp4j.comm.RankFunction;
 import org.tp4j.comm.World;
-import org.tp4j.device.Device;
+import org.tp4j.device.Machine;
 import org.tp4j.device.Nonlinearity;
 import org.tp4j.placement.Replicated;
 import org.tp4j.tensor.DType;
@@ -39,7 +39,7 @@ import org.tp4j.verify.Problem;
 
 /** Every layer, split over every world, against the unsplit layer of the oracle. */
 @ParameterizedClass
-@MethodSource("org.tp4j.device.TestDevices#all")
+@MethodSource("org.tp4j.device.TestDevices#machines")
 class LayersContractTest {
     private static final List<Integer> WORLDS = List.of(1, 2, 3, 4, 5, 8, 9);
     private static final List<Integer> POWERS_OF_TWO = List.of(1, 2, 4, 8);
@@ -55,7 +55,7 @@ class LayersContractTest {
             new int[] {2, 3, 0, 2});
 
     @Parameter
-    private Device device;
+    private Machine machine;
 
     private final Random random = new Random(20261122);
     private long liveBefore;
@@ -68,12 +68,12 @@ class LayersContractTest {
 
     @BeforeEach
     void look() {
-        liveBefore = device.liveBytes();
+        liveBefore = machine.liveBytes();
     }
 
     @AfterEach
     void nothingIsLeft() {
-        assertEquals(liveBefore, device.liveBytes(), "bytes still live on " + device.name());
+        assertEquals(liveBefore, machine.liveBytes(), "bytes still live on " + machine);
     }
 
     @ParameterizedTest
@@ -272,8 +272,8 @@ class LayersContractTest {
     }
 
     private World open(int ranks, boolean tpInvariant) {
-        return World.builder(device.kind(), ranks)
-                .devices(List.of(device))
+        return World.builder(machine.kind(), ranks)
+                .devices(machine.devices())
                 .tpInvariant(tpInvariant)
                 .open();
     }

@@ -1,0 +1,170 @@
+package org.tp4j.device.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.tp4j.comm.RankException;
+import org.tp4j.comm.World;
+import org.tp4j.device.Backends;
+import org.tp4j.device.Device;
+import org.tp4j.device.DeviceException;
+import org.tp4j.device.DeviceKind;
+import org.tp4j.device.OutOfDeviceMemoryException;
+import org.tp4j.layer.ParallelMlp;
+import org.tp4j.tensor.HostMatrix;
+
+/** Faults of the driver and the device: each ends in one exception that names them, and leaves the rest usable. */
+@Tag("emulated")
+class CudaFaultsTest {
+    private static final int RANKS = 4;
+    private static final float[][] X = {{1, -2, 3}, {4, 5, -6}};
+    private static final float[][] W1 = {{1, -1, 2, 0}, {3, 1, -2, 1}, {0, 2, 1, -1}};
+    private static final float[][] W2 = {{1, 2}, {-3, 1}, {2, 0}, {5, -7}};
+    private static final float[][] Y = {{9, 3}, {74, -39}};
+
+    @AfterEach
+    void noMoreFaults() {
+        Emulator.configure("faults=none");
+    }
+
+    @Test
+    void outOfMemoryOnOneRank() {
+        Device last = last();
+        long before = last.liveBytes();
+        try (World world = world(Backends.open(DeviceKind.CUDA))) {
+            // Twice, because a stream whose allocation fails frees what it kept for reuse and tries again.
+            Emulator.configure("fault=cuMemAlloc@" + last.index() + ":1:2");
+            Emulator.configure("fault=cuMemAlloc@" + last.index() + ":1:2");
+            RankException failure = assertThrows(RankException.class, () -> mlp(world));
+            assertInstanceOf(OutOfDeviceMemoryException.class, failure.getCause());
+            assertTrue(
+                    failure.getMessage().contains(last.name() + " has no memory for a block of 2048 bytes"),
+                    failure::toString);
+            assertEquals(
+                    last.index(),
+                    failure.rank().orElseThrow()
+                            % Backends.open(DeviceKind.CUDA).size());
+            Emulator.configure("faults=none");
+            mlp(world);
+        }
+        assertEquals(before, last.liveBytes());
+    }
+
+    @Test
+    void aLaunchThatIsRefused() {
+        Device last = last();
+        try (World world = world(Backends.open(DeviceKind.CUDA))) {
+            Emulator.configure("fault=cuLaunchKernel@" + last.index() + ":1:701");
+            RankException failure = assertThrows(RankException.class, () -> mlp(world));
+            assertTrue(
+                    failure.getMessage().contains("CUDA device " + last.index() + ": launching ")
+                            && failure.getMessage().contains("CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES (701"),
+                    failure::toString);
+            mlp(world);
+        }
+    }
+
+    @Test
+    void aProductThatIsRefused() {
+        Device last = last();
+        try (World world = world(Backends.open(DeviceKind.CUDA))) {
+            Emulator.configure("fault=cublasGemmEx@" + last.index() + ":1:13");
+            RankException failure = assertThrows(RankException.class, () -> mlp(world));
+            assertTrue(
+                    failure.getMessage().contains("the product of x f32 (2, 3) and w f32 ")
+                            && failure.getMessage().contains("CUBLAS_STATUS_EXECUTION_FAILED (13)"),
+                    failure::toString);
+            mlp(world);
+        }
+    }
+
+    /** In a process of its own, because the device stays dead in it. */
+    @Test
+    void aDeviceThatFailsForGood() throws Exception {
+        Process process = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                        "--enable-native-access=ALL-UNNAMED",
+                        "-Dtp4j.cuda.driver=" + System.getProperty("tp4j.cuda.driver"),
+                        "-Dtp4j.cublas=" + System.getProperty("tp4j.cublas"),
+                        "-cp",
+                        System.getProperty("java.class.path"),
+                        LastDeviceDies.class.getName())
+                .redirectErrorStream(true)
+                .start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        assertEquals(0, process.waitFor(), output);
+        assertEquals("as promised", output.strip());
+    }
+
+    /** The last device fails for good in the middle of a run; then it refuses, and everything else works. */
+    public static final class LastDeviceDies {
+        private LastDeviceDies() {}
+
+        /** Takes no arguments. */
+        public static void main(String[] arguments) {
+            List<Device> devices = Backends.open(DeviceKind.CUDA);
+            Device last = last();
+            try (World world = world(devices)) {
+                mlp(world);
+                Emulator.configure("fault=kernel@" + last.index() + ":1:700:sticky");
+                RankException failure = assertThrows(RankException.class, () -> mlp(world));
+                assertTrue(failure.getMessage().contains("CUDA_ERROR_ILLEGAL_ADDRESS (700"), failure::toString);
+            }
+            DeviceException refusal = assertInstanceOf(
+                    DeviceException.class,
+                    assertThrows(RankException.class, () -> world(List.of(last)))
+                            .getCause());
+            assertTrue(
+                    refusal.getMessage()
+                                    .startsWith(
+                                            "CUDA device " + last.index() + " cannot be used any more in this process")
+                            && refusal.getMessage().contains("CUDA_ERROR_ILLEGAL_ADDRESS (700"),
+                    refusal::toString);
+            assertEquals(0, last.liveBytes());
+            if (devices.size() > 1) {
+                try (World world = world(devices.subList(0, devices.size() - 1))) {
+                    mlp(world);
+                }
+            }
+            try (World world = World.open(DeviceKind.CPU, RANKS)) {
+                mlp(world);
+            }
+            System.out.println("as promised");
+        }
+    }
+
+    private static Device last() {
+        List<Device> devices = Backends.open(DeviceKind.CUDA);
+        return devices.get(devices.size() - 1);
+    }
+
+    private static World world(List<Device> devices) {
+        return World.builder(DeviceKind.CUDA, RANKS)
+                .devices(devices)
+                .limit(Duration.ofSeconds(20))
+                .open();
+    }
+
+    private static void mlp(World world) {
+        try (HostMatrix x = HostMatrix.of(X);
+                HostMatrix w1 = HostMatrix.of(W1);
+                HostMatrix w2 = HostMatrix.of(W2);
+                HostMatrix y = world.compute(
+                        rank -> ParallelMlp.shardOf(rank, w1, w2).allReduced(rank.comm(), rank.replicate(x)))) {
+            for (int row = 0; row < Y.length; row++) {
+                for (int column = 0; column < Y[row].length; column++) {
+                    assertEquals(Y[row][column], y.get(row, column));
+                }
+            }
+        }
+    }
+}
