@@ -1,5 +1,6 @@
 package org.tp4j.comm;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -8,6 +9,7 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.stream.Collectors;
 import org.tp4j.device.Device;
+import org.tp4j.device.DeviceException;
 import org.tp4j.device.Event;
 import org.tp4j.device.ScopeStack;
 import org.tp4j.device.Stream;
@@ -15,6 +17,9 @@ import org.tp4j.device.Stream;
 /** The one thread that enqueues on a rank's stream, with what lives as long as the world: stream, scopes, events. */
 final class RankThread {
     private static final System.Logger LOG = System.getLogger(RankThread.class.getName());
+
+    /** Longer than any rank is waited for. */
+    private static final Duration SETTLING_LIMIT = Duration.ofHours(1);
 
     /** The classes between a rank's thread and the caller's code, and between that and the JVM's. */
     private static final Set<String> OWN = java.util.stream.Stream.of(
@@ -77,6 +82,34 @@ final class RankThread {
         events.clear();
         stream.ifPresent(Stream::close);
         stream = Optional.empty();
+    }
+
+    /**
+     * Waits until the device has done all that this rank gave it: only then do its peers' memory and its own have no
+     * reader left. No interrupt ends this; a rank that waits too long is abandoned. On the rank's thread.
+     *
+     * @throws DeviceException if the device failed
+     */
+    void settle() {
+        boolean again = true;
+        while (again) {
+            clearInterrupt();
+            try {
+                stream().synchronize(SETTLING_LIMIT);
+                again = false;
+            } catch (DeviceException e) {
+                if (!Thread.currentThread().isInterrupted()) {
+                    throw e;
+                }
+            }
+        }
+    }
+
+    /** Forgets that somebody wanted this rank to stop waiting for others. */
+    private void clearInterrupt() {
+        if (Thread.interrupted()) {
+            LOG.log(System.Logger.Level.DEBUG, "rank {0} was interrupted", rank);
+        }
     }
 
     ScopeStack scopes() {

@@ -316,7 +316,7 @@ public final class World implements AutoCloseable {
     /** Lets a failed rank's stream come to rest, so that nothing it enqueued reaches memory that is released. */
     private void settle(RankThread thread, Run run) {
         try {
-            thread.stream().synchronize(limit);
+            thread.settle();
         } catch (RuntimeException e) {
             run.fail(new RankException(thread.rank(), thread.whereabouts(), e));
         }
