@@ -15,7 +15,8 @@ import org.tp4j.tensor.WeightLayout;
 
 /**
  * {@code y = x W^T} with W (out, in) split by rows over ranks, each on a thread and a stream of its own, beside NumPy
- * with as many threads. The sides take turns, with a pause between them: OpenBLAS's idle threads spin for a while.
+ * with as many threads. The sides take turns. Each pauses before its turn, because OpenBLAS's idle threads go on
+ * spinning for a while and take a core from the other side, and each makes one product that is not timed.
  */
 public final class GemmBench {
     /** The shapes that are told: one token, few, and two prompts, of a 7-billion-parameter model's sizes. */
@@ -25,7 +26,7 @@ public final class GemmBench {
             new GemmShape(128, 1024, 4096),
             new GemmShape(512, 2048, 8192));
 
-    private static final long PAUSE_MILLIS = 60;
+    private static final long PAUSE_MILLIS = 400;
     private static final double TURN_SECONDS = 0.04;
 
     private final Device device;
@@ -61,8 +62,11 @@ public final class GemmBench {
             double[] theirs = new double[turns];
             threads.seconds(repeats, operands::multiply);
             for (int turn = 0; turn < turns; turn++) {
+                Thread.sleep(PAUSE_MILLIS);
+                peer.seconds(1);
                 theirs[turn] = peer.seconds(repeats);
                 Thread.sleep(PAUSE_MILLIS);
+                threads.seconds(1, operands::multiply);
                 ours[turn] = threads.seconds(repeats, operands::multiply);
             }
             return MedianRatio.of(ours, theirs);
