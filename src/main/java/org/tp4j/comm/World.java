@@ -156,11 +156,6 @@ public final class World implements AutoCloseable {
         return threads.get(rank).device();
     }
 
-    /** Whether results have the same bits at 1, 2, 4 and 8 ranks. */
-    public boolean isTpInvariant() {
-        return policy.tpInvariant();
-    }
-
     /** Every collective of the last run or load. */
     public Ledger ledger() {
         return ledger;

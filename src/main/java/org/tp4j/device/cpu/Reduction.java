@@ -1,5 +1,6 @@
 package org.tp4j.device.cpu;
 
+import java.lang.ref.Reference;
 import java.util.List;
 import java.util.Optional;
 import org.tp4j.device.Addends;
@@ -63,11 +64,19 @@ final class Reduction {
         HostMatrix sum = CpuMatrix.host(destinations.get(0));
         Elementwise.copyRun(CpuMatrix.host(parts.get(0)), sum, row, column, length);
         for (int part = 1; part < parts.size(); part++) {
-            HostMatrix addend = CpuMatrix.host(parts.get(part));
-            OpenBlas.add(sum.dtype(), addend.address(row, column), sum.address(row, column), length);
+            addRun(CpuMatrix.host(parts.get(part)), sum, row, column, length);
         }
         for (int i = 1; i < destinations.size(); i++) {
             Elementwise.copyRun(sum, CpuMatrix.host(destinations.get(i)), row, column, length);
+        }
+    }
+
+    private static void addRun(HostMatrix addend, HostMatrix sum, long row, long column, int length) {
+        try {
+            OpenBlas.add(sum.dtype(), addend.address(row, column), sum.address(row, column), length);
+        } finally { // an address does not keep the memory that it lies in
+            Reference.reachabilityFence(addend);
+            Reference.reachabilityFence(sum);
         }
     }
 
