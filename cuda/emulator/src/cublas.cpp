@@ -1,4 +1,4 @@
-// libcublas.so.12: the calls that the program makes. Everything it works on is libcuda.so.1's.
+// libcublas.so.12 and libcublas.so.13: the calls that the program makes. Everything they work on is libcuda.so.1's.
 
 #include "cublas_api.h"
 #include "emulator.h"
@@ -8,13 +8,17 @@
 
 using namespace emulator;
 
+#ifndef CUBLAS_VERSION
+#define CUBLAS_VERSION 120603
+#endif
+
 #define BLAS_CALL extern "C" __attribute__((visibility("default"))) cublasStatus_t
 
 namespace {
 
 constexpr std::uint64_t ownWorkspaceBytes = 1 << 20;
 constexpr std::uint64_t workspaceAlignment = 256;
-constexpr int version = 120603;
+constexpr int version = CUBLAS_VERSION;
 
 /** Thrown inside a call, which then answers the status. */
 struct BlasError {
@@ -38,6 +42,32 @@ cublasStatus_t statusOf(CUresult code) {
         default:
             return CUBLAS_STATUS_EXECUTION_FAILED;
     }
+}
+
+const char* nameOf(cublasStatus_t status) {
+    switch (status) {
+        case CUBLAS_STATUS_SUCCESS:
+            return "CUBLAS_STATUS_SUCCESS";
+        case CUBLAS_STATUS_NOT_INITIALIZED:
+            return "CUBLAS_STATUS_NOT_INITIALIZED";
+        case CUBLAS_STATUS_ALLOC_FAILED:
+            return "CUBLAS_STATUS_ALLOC_FAILED";
+        case CUBLAS_STATUS_INVALID_VALUE:
+            return "CUBLAS_STATUS_INVALID_VALUE";
+        case CUBLAS_STATUS_ARCH_MISMATCH:
+            return "CUBLAS_STATUS_ARCH_MISMATCH";
+        case CUBLAS_STATUS_MAPPING_ERROR:
+            return "CUBLAS_STATUS_MAPPING_ERROR";
+        case CUBLAS_STATUS_EXECUTION_FAILED:
+            return "CUBLAS_STATUS_EXECUTION_FAILED";
+        case CUBLAS_STATUS_INTERNAL_ERROR:
+            return "CUBLAS_STATUS_INTERNAL_ERROR";
+        case CUBLAS_STATUS_NOT_SUPPORTED:
+            return "CUBLAS_STATUS_NOT_SUPPORTED";
+        case CUBLAS_STATUS_LICENSE_ERROR:
+            return "CUBLAS_STATUS_LICENSE_ERROR";
+    }
+    return "unrecognized error code";
 }
 
 /** As the driver's frame of a call: the lock, planned faults (whose codes are statuses here), and codes from what is
@@ -206,6 +236,28 @@ BLAS_CALL cublasDestroy_v2(cublasHandle_t handle) {
 
 BLAS_CALL cublasGetVersion_v2(cublasHandle_t, int* number) {
     *number = version;
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+// These three answer no status.
+extern "C" __attribute__((visibility("default"))) const char* cublasGetStatusName(cublasStatus_t status) {
+    return nameOf(status);
+}
+
+extern "C" __attribute__((visibility("default"))) const char* cublasGetStatusString(cublasStatus_t status) {
+    return nameOf(status);
+}
+
+extern "C" __attribute__((visibility("default"))) std::size_t cublasGetCudartVersion() {
+    return version / 10000 * 1000 + version / 100 % 100 * 10;
+}
+
+BLAS_CALL cublasGetProperty(libraryPropertyType_t property, int* value) {
+    const int values[] = {version / 10000, version / 100 % 100, version % 100};
+    if (property < MAJOR_VERSION || property > PATCH_LEVEL) {
+        return CUBLAS_STATUS_INVALID_VALUE;
+    }
+    *value = values[property];
     return CUBLAS_STATUS_SUCCESS;
 }
 

@@ -12,6 +12,10 @@ extern "C" {
 cublasStatus_t cublasCreate_v2(cublasHandle_t* handle);
 cublasStatus_t cublasDestroy_v2(cublasHandle_t handle);
 cublasStatus_t cublasGetVersion_v2(cublasHandle_t, int* number);
+const char* cublasGetStatusName(cublasStatus_t status);
+const char* cublasGetStatusString(cublasStatus_t status);
+std::size_t cublasGetCudartVersion();
+cublasStatus_t cublasGetProperty(libraryPropertyType_t property, int* value);
 cublasStatus_t cublasSetStream_v2(cublasHandle_t handle, CUstream stream);
 cublasStatus_t cublasGetStream_v2(cublasHandle_t handle, CUstream* stream);
 cublasStatus_t cublasSetWorkspace_v2(cublasHandle_t handle, void* workspace, std::size_t bytes);
