@@ -2,6 +2,8 @@
 
 #include "error.h"
 
+#include <algorithm>
+
 namespace emulator {
 
 void Accesses::read(Address begin, std::uint64_t bytes) {
@@ -26,10 +28,10 @@ std::string Accesses::note(Ranges& ranges, const char* verb, Address begin, std:
     if (bytes == 0) {
         return "";
     }
-    if (recent[0] == nullptr || !holds(*recent[0], begin, bytes)) {
-        std::swap(recent[0], recent[1]);
-    }
-    if (recent[0] == nullptr || !holds(*recent[0], begin, bytes)) {
+    const auto known = std::find_if(recent.begin(), recent.end(), [&](const Allocation* each) {
+        return each != nullptr && holds(*each, begin, bytes);
+    });
+    if (known == recent.end()) {
         const std::string wrong = memory.complaint(begin, bytes);
         if (!wrong.empty()) {
             return verb + (" " + wrong);
@@ -38,7 +40,7 @@ std::string Accesses::note(Ranges& ranges, const char* verb, Address begin, std:
         if (!inReach(found->owner)) {
             return std::string(verb) + " " + found->describe() + " without peer access";
         }
-        recent[0] = found;
+        recent[next++ % recent.size()] = found;
         first(*found);
     }
     ranges.add(begin, bytes);

@@ -4,6 +4,7 @@
 #include "memory.h"
 #include "ranges.h"
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -48,7 +49,9 @@ private:
     Ranges reads;
     Ranges writes;
     std::function<void(const Allocation&)> first = [](const Allocation&) {};
-    const Allocation* recent[2] = {nullptr, nullptr};
+    /** Enough for the parts and destinations of a reduction, between which a kernel goes back and forth. */
+    std::array<const Allocation*, 24> recent{};
+    std::size_t next = 0;
 };
 
 }  // namespace emulator

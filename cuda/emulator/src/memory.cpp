@@ -155,9 +155,12 @@ Allocation* Memory::find(Address address) {
 }
 
 std::string Memory::complaint(Address begin, std::uint64_t bytes) {
+    const Allocation* allocation = find(begin);
+    if (allocation != nullptr && allocation->live && begin + bytes <= allocation->end()) {
+        return "";
+    }
     std::ostringstream text;
     text << bytes << " bytes at 0x" << std::hex << begin << std::dec;
-    const Allocation* allocation = find(begin);
     if (allocation == nullptr) {
         auto after = allocations.upper_bound(begin);
         text << ", which no allocation holds";
@@ -165,18 +168,13 @@ std::string Memory::complaint(Address begin, std::uint64_t bytes) {
             const Allocation& before = std::prev(after)->second;
             text << ": " << begin - before.end() << " bytes past the end of " << before.describe();
         }
-        return text.str();
-    }
-    if (!allocation->live) {
+    } else if (!allocation->live) {
         text << ", which were freed: " << allocation->describe();
-        return text.str();
-    }
-    if (begin + bytes > allocation->end()) {
+    } else {
         text << ", which reach " << begin + bytes - allocation->end() << " bytes past the end of "
              << allocation->describe();
-        return text.str();
     }
-    return "";
+    return text.str();
 }
 
 bool Memory::inArena(Address address) const {
