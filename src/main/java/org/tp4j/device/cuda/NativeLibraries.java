@@ -2,6 +2,8 @@ package org.tp4j.device.cuda;
 
 import java.io.IOException;
 import java.io.InputStream;
+import java.net.URI;
+import java.net.URL;
 import java.nio.file.AtomicMoveNotSupportedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -14,7 +16,8 @@ import jcuda.jcublas.JCublas2;
 
 /**
  * Loads JCuda's native libraries, once per process. JCuda itself would unpack them to fixed names in the folder for
- * temporary files and take whatever lies there; here each lies, whole, in a folder named by its checksum.
+ * temporary files and take whatever lies there; here each lies, whole, in a folder named by its checksum. What lies in a
+ * folder of the class path, and not in a jar, is loaded from there and never copied.
  *
  * <p>The system's loader finds libcuda.so.1 and libcublas.so.12, on which they depend, unless {@code
  * -Dtp4j.cuda.driver=FILE} and {@code -Dtp4j.cublas=FILE} name them.
@@ -35,8 +38,8 @@ final class NativeLibraries {
      */
     static void loadDriver() throws IOException {
         loadNamedBy(DRIVER_PROPERTY);
-        Path unpacked = load("JCudaDriver");
-        initialize(unpacked, () -> JCudaDriver.setExceptionsEnabled(false)); // results are checked by CudaContext
+        Path loaded = load("JCudaDriver");
+        initialize(loaded, () -> JCudaDriver.setExceptionsEnabled(false)); // results are checked by CudaContext
     }
 
     /**
@@ -51,8 +54,8 @@ final class NativeLibraries {
             throw new UnsatisfiedLinkError(file + " does not define the version " + CUBLAS_VERSION);
         }
         loadNamedBy(CUBLAS_PROPERTY);
-        Path unpacked = load("JCublas2");
-        initialize(unpacked, () -> JCublas2.setExceptionsEnabled(false));
+        Path loaded = load("JCublas2");
+        initialize(loaded, () -> JCublas2.setExceptionsEnabled(false));
     }
 
     /** Whether JCuda exists for this platform and came with this build. */
@@ -68,15 +71,15 @@ final class NativeLibraries {
     }
 
     private static Path load(String library) throws IOException {
-        Path unpacked = unpack(resource(library));
-        System.load(unpacked.toString());
-        return unpacked;
+        Path file = file(resource(library));
+        System.load(file.toString());
+        return file;
     }
 
-    /** JCuda finds the unpacked library where it would have unpacked it, if that folder is said to be for such files. */
-    private static void initialize(Path unpacked, Runnable firstUse) {
+    /** JCuda finds the library where it would have unpacked it, if that folder is said to be for temporary files. */
+    private static void initialize(Path loaded, Runnable firstUse) {
         String folder = System.getProperty(TEMPORARY_FOLDER);
-        System.setProperty(TEMPORARY_FOLDER, String.valueOf(unpacked.getParent()));
+        System.setProperty(TEMPORARY_FOLDER, String.valueOf(loaded.getParent()));
         try {
             firstUse.run();
         } finally {
@@ -89,6 +92,12 @@ final class NativeLibraries {
         String architecture = System.getProperty("os.arch").equals("amd64") ? "x86_64" : System.getProperty("os.arch");
         String name = library + "-" + JCudaVersion.get() + (windows ? "-windows-" : "-linux-") + architecture;
         return "/lib/" + (windows ? name + ".dll" : "lib" + name + ".so");
+    }
+
+    private static Path file(String resource) throws IOException {
+        URL found = NativeLibraries.class.getResource(resource);
+        boolean lies = found != null && found.getProtocol().equals("file");
+        return lies ? Path.of(URI.create(found.toString())) : unpack(resource);
     }
 
     private static Path unpack(String resource) throws IOException {

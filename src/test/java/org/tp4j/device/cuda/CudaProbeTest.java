@@ -3,6 +3,7 @@ package org.tp4j.device.cuda;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -122,6 +123,25 @@ class CudaProbeTest {
         assertTrue(found.startsWith("CUDA device 0, Emulated"), found);
     }
 
+    /** A library in a folder of the class path is not copied: a bundle works where nothing can be written. */
+    @Test
+    @Tag("emulated")
+    void librariesInAFolderAreLoadedFromThere(@TempDir Path natives) throws Exception {
+        look(emulated(), Map.of());
+        Path lib = Files.createDirectory(natives.resolve("lib"));
+        try (Stream<Path> files = Files.walk(home)) {
+            for (Path library : files.filter(Files::isRegularFile).toList()) {
+                Files.move(library, lib.resolve(library.getFileName()));
+            }
+        }
+        String classPath = natives + File.pathSeparator + System.getProperty("java.class.path");
+        String found = output(start(emulated(), Map.of(), classPath));
+        assertTrue(found.startsWith("CUDA device 0, Emulated"), found);
+        try (Stream<Path> files = Files.walk(home)) {
+            assertEquals(0, files.filter(Files::isRegularFile).count(), "unpacked libraries");
+        }
+    }
+
     private static List<String> emulated() {
         return List.of(emulatedDriver(), "-Dtp4j.cublas=" + System.getProperty("tp4j.cublas"));
     }
@@ -135,12 +155,17 @@ class CudaProbeTest {
     }
 
     private Process start(List<String> properties, Map<String, String> environment) throws IOException {
+        return start(properties, environment, System.getProperty("java.class.path"));
+    }
+
+    private Process start(List<String> properties, Map<String, String> environment, String classPath)
+            throws IOException {
         List<String> command = new ArrayList<>();
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.add("--enable-native-access=ALL-UNNAMED");
         command.add("-Duser.home=" + home);
         command.addAll(properties);
-        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Look.class.getName()));
+        command.addAll(List.of("-cp", classPath, Look.class.getName()));
         ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
         builder.environment().putAll(environment);
         return builder.start();
