@@ -2,6 +2,7 @@
 
 #include "signals.h"
 
+#include <sstream>
 #include <stdexcept>
 
 namespace emulator {
@@ -24,7 +25,14 @@ Emulator& Emulator::root() {
     return *machine;
 }
 
-Emulator::Emulator() : timeline([this](Operation& operation) { execute(operation); }) {}
+Emulator::Emulator() : timeline([this](Operation& operation) { execute(operation); }) {
+    for (const char* key : {"fault", "drop"}) {
+        std::istringstream plans(Settings::variable(key));
+        for (std::string plan; std::getline(plans, plan, ',');) {
+            configure(key, plan);
+        }
+    }
+}
 
 void Emulator::initialize() {
     if (memory) {

@@ -50,20 +50,21 @@ Peers peers(const std::string& key, const std::string& value) {
     refuse(key, value, "all, none, broken-copies or broken-kernels");
 }
 
-std::string variable(const std::string& key) {
+}  // namespace
+
+std::string Settings::variable(const std::string& key) {
     std::string name = "TP4J_EMULATOR_" + key;
     std::transform(name.begin(), name.end(), name.begin(),
                    [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-    return name;
+    const char* value = std::getenv(name.c_str());
+    return value == nullptr ? "" : value;
 }
-
-}  // namespace
 
 Settings Settings::fromEnvironment() {
     Settings settings;
     for (const char* key : {"devices", "memory", "schedule", "peers", "driver", "capability"}) {
-        const char* value = std::getenv(variable(key).c_str());
-        if (value != nullptr) {
+        const std::string value = variable(key);
+        if (!value.empty()) {
             settings.set(key, value);
         }
     }

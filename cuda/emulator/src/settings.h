@@ -36,6 +36,9 @@ struct Settings {
     /** Every setting that the environment names. */
     static Settings fromEnvironment();
 
+    /** What the environment says of a key; empty if it says nothing. */
+    static std::string variable(const std::string& key);
+
     void set(const std::string& key, const std::string& value);
 };
 

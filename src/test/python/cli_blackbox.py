@@ -76,8 +76,11 @@ def npy_bytes(header, data=b"", version=(1, 0)):
 
 
 class Program:
-    def __init__(self, java, jar):
-        self.command = [java, "-jar", str(jar)]
+    """The runnable jar, with what is told to the JVM and the variables that every run gets besides ours."""
+
+    def __init__(self, java, jar, settings=(), variables=None):
+        self.command = [java, *settings, "-jar", str(jar)]
+        self.environment = {**os.environ, **(variables or {})}
 
     def run(self, *arguments, **how):
         return subprocess.run(
@@ -85,12 +88,17 @@ class Program:
             capture_output=True,
             text=True,
             timeout=TIMEOUT_SECONDS,
+            env=self.environment,
             **how,
         )
 
     def start(self, *arguments):
         return subprocess.Popen(
-            self.command + [str(a) for a in arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            self.command + [str(a) for a in arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=self.environment,
         )
 
 
@@ -171,7 +179,7 @@ def size(rng):
 
 
 def judge(program, arguments, command, ranks, dtype, expected, bound, out, exact):
-    """Runs a layer and holds the answer to the reference."""
+    """Runs a layer, holds the answer to the reference, and gives back what the program said."""
     done = program.run(*arguments, "--ranks", ranks, "--out", out, "--check", "--json")
     require(done.returncode == 0, f"exit code {done.returncode}: {done.stderr}{done.stdout}")
     said = json.loads(done.stdout)
@@ -192,6 +200,7 @@ def judge(program, arguments, command, ranks, dtype, expected, bound, out, exact
     else:
         over = np.abs(wide(y) - expected) > bound
         require(not np.any(over), f"{np.count_nonzero(over)} of {y.size} elements are over the bound")
+    return said
 
 
 def layer_case(program, folder, seed, number, exact=False):
@@ -525,6 +534,28 @@ def each(workers, cases):
                 print(f"FAILED {name}: {failure}", flush=True)
 
 
+def group(title, workers, cases):
+    """Runs named cases and says of all of them together whether they held."""
+    start = time.monotonic()
+    failed = len(FAILURES)
+    each(workers, cases)
+    bad = len(FAILURES) - failed
+    print(f"{title}: {'held' if bad == 0 else f'{bad} FAILED'}, {time.monotonic() - start:.1f} s", flush=True)
+
+
+def verdict():
+    """The last line, and the exit code."""
+    print(f"{len(FAILURES)} failures" if FAILURES else "all held", flush=True)
+    return 1 if FAILURES else 0
+
+
+def seeded(given):
+    """The seed that was given, or one by the clock; printed, so that a failure can be repeated."""
+    seed = given if given is not None else time.time_ns() % 1_000_000
+    print(f"NumPy {np.__version__}, seed {seed}", flush=True)
+    return seed
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--jar", default="target/tp4j.jar")
@@ -534,8 +565,7 @@ def main():
     options.add_argument("--seed", type=int, default=None)
     options.add_argument("--workers", type=int, default=2)
     given = options.parse_args()
-    seed = given.seed if given.seed is not None else time.time_ns() % 1_000_000
-    print(f"NumPy {np.__version__}, seed {seed}", flush=True)
+    seed = seeded(given.seed)
     program = Program(given.java, pathlib.Path(given.jar).resolve())
     with tempfile.TemporaryDirectory(prefix="tp4j-") as temporary:
         root = pathlib.Path(temporary)
@@ -546,12 +576,8 @@ def main():
             folder.mkdir()
             return folder
 
-        def group(title, cases):
-            start = time.monotonic()
-            failed = len(FAILURES)
-            each(given.workers, cases)
-            bad = len(FAILURES) - failed
-            print(f"{title}: {'held' if bad == 0 else f'{bad} FAILED'}, {time.monotonic() - start:.1f} s", flush=True)
+        def held(title, cases):
+            group(title, given.workers, cases)
 
         layers = place()
         layer_cases = [
@@ -561,18 +587,17 @@ def main():
             (f"integers {n} (seed {seed})", lambda n=n: layer_case(program, layers, seed, n, exact=True))
             for n in range(given.exact)
         ]
-        group(f"{given.cases} random layers agree with NumPy", layer_cases)
-        group(f"{given.exact} layers of integers have NumPy's bits", exact_cases)
-        group("a gated bf16 block from .safetensors", [("bf16", lambda: bfloat16_checkpoint(program, place(), seed))])
-        group("equal bits at 1, 2, 4 and 8 ranks", [("--tp-invariant", lambda: invariant_bits(program, place(), seed))])
-        group("500 ranks", [("500 ranks", lambda: many_ranks(program, place(), seed))])
-        group("bad input is refused", [("bad input", lambda: refusals(program, place(), given.workers))])
-        group("a missing device is named", [("--device cuda", lambda: no_device(program, place()))])
-        group("Ctrl-C leaves no partial file", [("Ctrl-C", lambda: interrupted(program, place()))])
-        group("two writers leave one whole file", [("two writers", lambda: two_writers(program, place()))])
-        group("a full disk is named", [("full disk", lambda: full_disk(program, place()))])
-    print(f"{len(FAILURES)} failures" if FAILURES else "all held", flush=True)
-    return 1 if FAILURES else 0
+        held(f"{given.cases} random layers agree with NumPy", layer_cases)
+        held(f"{given.exact} layers of integers have NumPy's bits", exact_cases)
+        held("a gated bf16 block from .safetensors", [("bf16", lambda: bfloat16_checkpoint(program, place(), seed))])
+        held("equal bits at 1, 2, 4 and 8 ranks", [("--tp-invariant", lambda: invariant_bits(program, place(), seed))])
+        held("500 ranks", [("500 ranks", lambda: many_ranks(program, place(), seed))])
+        held("bad input is refused", [("bad input", lambda: refusals(program, place(), given.workers))])
+        held("a missing device is named", [("--device cuda", lambda: no_device(program, place()))])
+        held("Ctrl-C leaves no partial file", [("Ctrl-C", lambda: interrupted(program, place()))])
+        held("two writers leave one whole file", [("two writers", lambda: two_writers(program, place()))])
+        held("a full disk is named", [("full disk", lambda: full_disk(program, place()))])
+    return verdict()
 
 
 if __name__ == "__main__":

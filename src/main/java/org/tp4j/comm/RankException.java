@@ -2,6 +2,7 @@ package org.tp4j.comm;
 
 import java.util.Objects;
 import java.util.OptionalInt;
+import org.tp4j.device.DeviceException;
 
 /**
  * A run failed. The message names the first rank that failed, where it was and why; the cause is what it threw, and what
@@ -37,7 +38,7 @@ public final class RankException extends RuntimeException {
 
     private static String reason(Throwable cause) {
         String message = cause.getMessage();
-        if (cause instanceof CollectiveException && message != null) {
+        if ((cause instanceof CollectiveException || cause instanceof DeviceException) && message != null) {
             return message;
         }
         return message == null || message.isBlank()
