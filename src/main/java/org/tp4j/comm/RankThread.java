@@ -6,6 +6,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.stream.Collectors;
 import org.tp4j.device.Device;
@@ -128,11 +129,17 @@ final class RankThread {
         thread.interrupt();
     }
 
-    /** Gives the thread up: it may never return, and whatever it does next is refused. Its memory stays as it is. */
-    void abandon() {
+    /**
+     * Gives the thread up: it may never return, and whatever it does next is refused. Until then its memory stays as it is.
+     *
+     * @return done, on the thread, if it does return
+     */
+    CompletableFuture<Void> abandon() {
         abandoned = true;
-        stopping = true;
         scopes.ifPresent(ScopeStack::abandon);
+        CompletableFuture<Void> returned = new CompletableFuture<>();
+        tasks.add(() -> returned.complete(null));
+        return returned;
     }
 
     /** Lets the thread end when it has done what was submitted. */

@@ -7,6 +7,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
@@ -25,7 +26,8 @@ import org.tp4j.tensor.HostMatrix;
  *
  * <p>{@link #load} makes what lives long, {@link #run} does one piece of work on every rank and gives its result. If a
  * rank throws, all others are released and the run throws one {@link RankException}; the world then works on, unless a
- * rank did not come back: that rank is abandoned, its memory stays as it is, and the world refuses further runs.
+ * rank did not come back: that rank is abandoned, and the world refuses further runs. What the ranks of a closed world
+ * hold is released when the last one that was abandoned returns after all, because until then it may reach the others' memory.
  * Interrupting the caller cancels the run. One run at a time; further callers wait.
  */
 public final class World implements AutoCloseable {
@@ -50,6 +52,9 @@ public final class World implements AutoCloseable {
     private final ReentrantLock running = new ReentrantLock();
     private volatile Ledger ledger = Ledger.empty();
     private volatile boolean closed;
+
+    /** Done when no rank is away that was abandoned. */
+    private volatile CompletableFuture<Void> attendance = CompletableFuture.completedFuture(null);
 
     private World(List<Device> devices, int ranks, Duration limit, Policy policy) {
         this.group = Group.world(ranks);
@@ -198,7 +203,10 @@ public final class World implements AutoCloseable {
         return new PerRank<>(this, outcome.values(), outcome.scopes());
     }
 
-    /** Releases everything on every rank and ends their threads; a second call does nothing. Waits for a run to end. */
+    /**
+     * Releases everything on every rank and ends their threads, or leaves that to the last rank that was abandoned; a second
+     * call does nothing. Waits for a run to end.
+     */
     @Override
     public void close() {
         refuseRankThreads("closed");
@@ -208,19 +216,20 @@ public final class World implements AutoCloseable {
                 return;
             }
             closed = true;
-            boolean whole = threads.stream().noneMatch(RankThread::isAbandoned);
-            for (RankThread thread : threads) {
-                if (!thread.isAbandoned()) {
-                    // A rank that was abandoned may still reach the others' memory: then it stays as it is too.
-                    if (whole) {
-                        thread.submit(thread::closeStream);
-                    }
-                    thread.stop();
-                }
+            boolean complete = attendance.isDone();
+            attendance = attendance.thenRun(this::endThreads);
+            if (complete) {
+                awaitThreads();
             }
-            awaitThreads();
         } finally {
             running.unlock();
+        }
+    }
+
+    private void endThreads() {
+        for (RankThread thread : threads) {
+            thread.submit(thread::closeStream);
+            thread.stop();
         }
     }
 
@@ -377,16 +386,19 @@ public final class World implements AutoCloseable {
     }
 
     private void abandonMissing(Run run) {
+        List<CompletableFuture<Void>> returns = new ArrayList<>(List.of(attendance));
         for (RankThread thread : threads) {
             if (!run.hasReturned(thread.rank())) {
                 String where = thread.describe();
-                thread.abandon();
+                returns.add(thread.abandon());
                 run.failure()
                         .orElseThrow()
                         .addSuppressed(CollectiveException.failed("abandoned " + where + ": it did not return within "
-                                + Run.seconds(GRACE) + " of the failure; its memory stays allocated"));
+                                + Run.seconds(GRACE) + " of the failure; its memory stays allocated until it does"));
             }
         }
+        attendance = CompletableFuture.allOf(returns.toArray(CompletableFuture[]::new))
+                .thenRun(run::finish);
     }
 
     private <T> void releaseAfterFailure(Slots<T> slots) {
@@ -422,12 +434,10 @@ public final class World implements AutoCloseable {
     private void awaitThreads() {
         boolean interrupted = false;
         for (RankThread thread : threads) {
-            if (!thread.isAbandoned()) {
-                try {
-                    thread.awaitEnd(limit.toMillis());
-                } catch (InterruptedException e) {
-                    interrupted = true;
-                }
+            try {
+                thread.awaitEnd(limit.toMillis());
+            } catch (InterruptedException e) {
+                interrupted = true;
             }
         }
         if (interrupted) {

@@ -104,13 +104,13 @@ public final class Scope implements AutoCloseable {
     }
 
     /**
-     * Releases every matrix of this scope in stream order; a second call does nothing.
+     * Releases every matrix of this scope in stream order, also after its thread was abandoned; a second call does nothing.
      *
      * @throws IllegalStateException on a thread that does not own the scope
      */
     @Override
     public void close() {
-        if (state != State.OPEN) {
+        if (state == State.CLOSED) {
             return;
         }
         if (Thread.currentThread() != owner) {

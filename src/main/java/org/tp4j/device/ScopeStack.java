@@ -59,7 +59,7 @@ public final class ScopeStack implements AutoCloseable {
 
     /**
      * Makes every later use of the open scopes throw without releasing any memory, from any thread: for a thread that did
-     * not come back, whose last native call may still run.
+     * not come back, whose last native call may still run. That thread alone can close them.
      */
     public void abandon() {
         abandoned = true;

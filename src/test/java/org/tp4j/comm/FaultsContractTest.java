@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -40,7 +41,6 @@ class FaultsContractTest {
     @Parameter
     private Machine machine;
 
-    /** What ranks that were abandoned by another test hold. */
     private long liveBefore;
 
     @BeforeEach
@@ -146,12 +146,14 @@ class FaultsContractTest {
     }
 
     @Test
-    void aRankThatNeverReturnsIsAbandonedAndTheNextWorldWorks() {
+    void aRankThatDoesNotReturnIsAbandonedUntilItDoes() throws InterruptedException {
+        List<Thread> threads = new CopyOnWriteArrayList<>();
         AtomicBoolean stop = new AtomicBoolean();
         AtomicReference<Throwable> later = new AtomicReference<>();
         CountDownLatch ended = new CountDownLatch(1);
         try (World world = open(3)) {
             RankException failure = failsPromptly(world, rank -> {
+                threads.add(Thread.currentThread());
                 allReduce(rank, 8);
                 if (rank.index() == 1) {
                     DeviceMatrix mine = zeros(rank, 4);
@@ -180,9 +182,15 @@ class FaultsContractTest {
         try (World next = open(3)) {
             assertWorks(next);
         }
+        assertTrue(machine.liveBytes() > liveBefore, "a rank that is away may still reach what the others hold");
         stop.set(true);
         assertTrue(awaits(ended));
         assertTrue(later.get().getMessage().contains("abandoned"), later.get().getMessage());
+        for (Thread thread : threads) {
+            thread.join(10_000);
+            assertFalse(thread.isAlive(), thread::getName);
+        }
+        assertEquals(liveBefore, machine.liveBytes());
     }
 
     @Test
