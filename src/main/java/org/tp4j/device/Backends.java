@@ -49,8 +49,10 @@ public final class Backends {
                 if (probes.stream().noneMatch(probe -> probe.kind() == kind)) {
                     probes.add(Probe.missing(
                             kind,
-                            "this build of tp4j has no " + kind.label() + " backend",
-                            "use a build that has one, or --device cpu"));
+                            Finding.missing(
+                                    "backend",
+                                    "this build of tp4j has no " + kind.label() + " backend",
+                                    "use a build that has one, or --device cpu")));
                 }
             }
             probes.sort(Comparator.comparing(Probe::kind));

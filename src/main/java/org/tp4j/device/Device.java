@@ -13,8 +13,8 @@ public interface Device {
     /** What it is, for people: model, library and version. */
     String name();
 
-    /** What else people should know of it here, in one sentence each: which other devices it does not reach, say. */
-    default List<String> notes() {
+    /** Tries what it has and can do: its memory, which other devices it reaches, say. Takes a moment. */
+    default List<Finding> examine() {
         return List.of();
     }
 

@@ -5,6 +5,7 @@ import java.util.Objects;
 import java.util.function.Supplier;
 import org.tp4j.device.Backend;
 import org.tp4j.device.DeviceKind;
+import org.tp4j.device.Finding;
 import org.tp4j.device.Probe;
 
 /** Finds the host's processor, which works wherever OpenBLAS loads. */
@@ -39,9 +40,11 @@ public final class CpuBackend implements Backend {
         } catch (LinkageError | RuntimeException e) {
             return Probe.missing(
                     DeviceKind.CPU,
-                    "OpenBLAS does not load (" + reason(e) + ")",
-                    "use a tp4j jar built for this platform, and let it unpack into ~/.javacpp/cache"
-                            + " or the folder given by -Dorg.bytedeco.javacpp.cachedir=FOLDER");
+                    Finding.missing(
+                            "OpenBLAS",
+                            "OpenBLAS does not load (" + reason(e) + ")",
+                            "use a tp4j jar built for this platform, and let it unpack into ~/.javacpp/cache"
+                                    + " or the folder given by -Dorg.bytedeco.javacpp.cachedir=FOLDER"));
         }
     }
 

@@ -7,8 +7,10 @@ import static jcuda.driver.JCudaDriver.cuDeviceGetAttribute;
 import static jcuda.driver.JCudaDriver.cuDeviceGetName;
 import static jcuda.driver.JCudaDriver.cuMemAlloc;
 import static jcuda.driver.JCudaDriver.cuMemFree;
+import static jcuda.driver.JCudaDriver.cuMemGetInfo;
 
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
@@ -19,6 +21,7 @@ import org.tp4j.device.Device;
 import org.tp4j.device.DeviceException;
 import org.tp4j.device.DeviceKind;
 import org.tp4j.device.Event;
+import org.tp4j.device.Finding;
 import org.tp4j.device.OutOfDeviceMemoryException;
 import org.tp4j.device.Stream;
 
@@ -46,13 +49,13 @@ final class CudaDevice implements Device {
     private final PeerAccess peers;
     private final Store store = new Store();
 
-    /** @param driver what the driver calls itself, for the name */
-    CudaDevice(CUdevice device, int index, String driver, PeerAccess peers) {
+    /** @param libraries what drives it, for the name */
+    CudaDevice(CUdevice device, int index, String libraries, PeerAccess peers) {
         this.index = index;
         this.capability = 10 * attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
                 + attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
         this.name = "CUDA device " + index + ", " + model(device) + ", compute capability " + capability / 10 + "."
-                + capability % 10 + ", " + driver;
+                + capability % 10 + ", " + libraries;
         this.context = new CudaContext(device, "CUDA device " + index);
         this.kernels = new Kernels(context, attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT));
         this.peers = peers;
@@ -74,8 +77,12 @@ final class CudaDevice implements Device {
     }
 
     @Override
-    public List<String> notes() {
-        return peers.notes(this);
+    public List<Finding> examine() {
+        List<Finding> findings = new ArrayList<>();
+        findings.add(memory());
+        findings.add(kernels.tried());
+        findings.addAll(peers.tried(this));
+        return findings;
     }
 
     @Override
@@ -97,6 +104,14 @@ final class CudaDevice implements Device {
     public AllReduceAlgorithm allReduceAlgorithm(long bytes, int ranks) {
         long most = ranks <= 2 ? Long.MAX_VALUE : ranks <= 4 ? ONE_SHOT_BYTES_UP_TO_4_RANKS : ONE_SHOT_BYTES_BEYOND;
         return bytes <= most ? AllReduceAlgorithm.ONE_SHOT : AllReduceAlgorithm.TWO_SHOT;
+    }
+
+    private Finding memory() {
+        long[] free = new long[1];
+        long[] total = new long[1];
+        context.enter();
+        context.check(cuMemGetInfo(free, total), () -> "asking for its memory");
+        return Finding.found("memory", (total[0] >> 20) + " MiB, " + (free[0] >> 20) + " MiB of them free");
     }
 
     /** Its generation, 10 major + minor. */

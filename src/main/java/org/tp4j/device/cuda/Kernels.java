@@ -9,6 +9,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import jcuda.Pointer;
@@ -16,12 +17,14 @@ import jcuda.driver.CUfunction;
 import jcuda.driver.CUmodule;
 import jcuda.driver.CUstream;
 import org.tp4j.device.DeviceException;
+import org.tp4j.device.Finding;
 
 /** The kernels of {@code cuda/kernels} on one device, each module loaded when first used. Thread-safe. */
 final class Kernels {
     /** Threads of every block. */
     static final int BLOCK = 256;
 
+    private static final List<String> MODULES = List.of("reduce", "elementwise", "convert");
     private static final int BLOCKS_PER_MULTIPROCESSOR = 16;
     private static final int MOST_GRID_ROWS = 65535;
 
@@ -62,6 +65,20 @@ final class Kernels {
                         parameters,
                         null), // instead of which the parameters are given
                 () -> "launching " + kernel + " for " + rows + " rows of " + threads + " threads");
+    }
+
+    /** Loads all of them. */
+    Finding tried() {
+        try {
+            context.enter();
+            MODULES.forEach(module -> modules.computeIfAbsent(module, this::loadModule));
+            return Finding.found("kernels", "the PTX of " + String.join(", ", MODULES) + " loads");
+        } catch (DeviceException e) {
+            return Finding.missing(
+                    "kernels",
+                    e.getMessage(),
+                    "install a newer driver, or use a GPU of compute capability 7.5 or newer");
+        }
     }
 
     private CUfunction function(String module, String kernel) {

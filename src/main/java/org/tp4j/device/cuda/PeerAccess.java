@@ -10,13 +10,13 @@ import static jcuda.driver.JCudaDriver.cuStreamDestroy;
 import static jcuda.driver.JCudaDriver.cuStreamQuery;
 
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
+import org.tp4j.device.Finding;
 import org.tp4j.device.SumOrder;
 import org.tp4j.tensor.DType;
 
@@ -42,18 +42,28 @@ final class PeerAccess {
         devices = List.copyOf(all);
     }
 
-    /** Which others a device does not reach, and what is done instead. */
-    List<String> notes(CudaDevice device) {
-        List<String> notes = new ArrayList<>();
-        for (CudaDevice other : devices) {
-            if (!copies(device, other)) {
-                notes.add("copies to " + other + " go through host memory, because direct ones do not arrive");
-            }
-            if (!inPlace(device, other)) {
-                notes.add("what kernels need of " + other + " is copied, because they do not reach its memory");
-            }
+    /** For each other device, what reaches it from this one, and what is done instead. */
+    List<Finding> tried(CudaDevice device) {
+        return devices.stream()
+                .filter(other -> other != device)
+                .map(other -> tried(device, other))
+                .toList();
+    }
+
+    private Finding tried(CudaDevice device, CudaDevice other) {
+        String thing = "to " + other.index();
+        boolean copies = copies(device, other);
+        boolean inPlace = inPlace(device, other);
+        if (copies && inPlace) {
+            return Finding.found(thing, "copies arrive directly, and kernels reach its memory");
         }
-        return notes;
+        return Finding.missing(
+                thing,
+                (copies ? "copies arrive directly" : "copies go through host memory, because direct ones do not arrive")
+                        + (inPlace
+                                ? ", and kernels reach its memory"
+                                : ", and what kernels need of it is copied, because they do not reach its memory"),
+                "nothing needs it, but it would be faster: nvidia-smi topo -p2p r says what the machine allows");
     }
 
     /** Whether the driver's copies from one device to another arrive. */
