@@ -98,6 +98,33 @@ public final class AllReduceBench {
         }
     }
 
+    /** What is told when a size has been measured alone. */
+    @FunctionalInterface
+    public interface Listener {
+        /** The seconds of a cycle on buffers of so many bytes: the median of all turns. */
+        void measured(long bytes, double seconds);
+    }
+
+    /**
+     * Measures every size on our side alone.
+     *
+     * @return what the ranks ran on
+     */
+    public static String alone(Settings settings, Listener listener) throws PeerException {
+        try (WorldCycle ours = new WorldCycle(settings.kind(), settings.ranks())) {
+            for (long bytes : settings.sizes()) {
+                long elements = bytes / Float.BYTES;
+                long cycles = warmUp(ours, elements);
+                double[] seconds = new double[settings.rounds()];
+                for (int round = 0; round < settings.rounds(); round++) {
+                    seconds[round] = ours.measure(elements, cycles);
+                }
+                listener.measured(bytes, MedianRatio.median(seconds));
+            }
+            return ours.device();
+        }
+    }
+
     static Result compare(AllReduceCycle ours, AllReduceCycle theirs, long bytes, Settings settings)
             throws PeerException {
         long elements = bytes / Float.BYTES;

@@ -1,5 +1,6 @@
 package org.tp4j.bench;
 
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -14,9 +15,10 @@ import org.tp4j.tensor.HostMatrix;
 import org.tp4j.tensor.WeightLayout;
 
 /**
- * {@code y = x W^T} with W (out, in) split by rows over ranks, each on a thread and a stream of its own, beside NumPy
- * with as many threads. The sides take turns. Each pauses before its turn, because OpenBLAS's idle threads go on
- * spinning for a while and take a core from the other side, and each makes one product that is not timed.
+ * {@code y = x W^T} with W (out, in) split by rows over ranks, each on a thread and a stream of its own; alone, or beside
+ * a library of Python. The sides take turns, each of which begins with products that are not timed and ends when the
+ * device has done all. Each pauses before its turn, because OpenBLAS's idle threads go on spinning for a while and take a
+ * core from the other side.
  */
 public final class GemmBench {
     /** The shapes that are told: one token, few, and two prompts, of a 7-billion-parameter model's sizes. */
@@ -28,50 +30,102 @@ public final class GemmBench {
 
     private static final long PAUSE_MILLIS = 400;
     private static final double TURN_SECONDS = 0.04;
+    private static final Duration LIMIT = Duration.ofSeconds(60);
+
+    /** What a product may be measured beside. */
+    public enum Peer {
+        /** On the processor, with as many threads as we have ranks; f32 and f64. */
+        NUMPY,
+        /** On the first CUDA device. */
+        TORCH
+    }
 
     private final Device device;
     private final int ranks;
-    private final String interpreter;
     private final int turns;
 
     /**
      * A benchmark.
      *
-     * @param interpreter the Python command that has NumPy
      * @param turns how often each side is measured
      */
-    public GemmBench(Device device, int ranks, String interpreter, int turns) {
+    public GemmBench(Device device, int ranks, int turns) {
         this.device = device;
         this.ranks = ranks;
-        this.interpreter = interpreter;
         this.turns = turns;
     }
 
     /**
      * Seconds of one product on both sides.
      *
-     * @throws PeerException if NumPy does not run
+     * @param interpreter the Python command that has the peer
+     * @throws PeerException if the peer does not run
      */
-    public MedianRatio run(GemmShape shape, DType dtype) throws PeerException, InterruptedException {
-        try (NumpyPeer peer = new NumpyPeer(interpreter, ranks);
-                RankThreads threads = new RankThreads(ranks);
-                Operands operands = new Operands(shape, dtype)) {
-            peer.prepare(shape, dtype);
-            int repeats = (int) Math.max(1, TURN_SECONDS / peer.seconds(1));
-            double[] ours = new double[turns];
-            double[] theirs = new double[turns];
-            threads.seconds(repeats, operands::multiply);
+    public MedianRatio beside(Peer peer, String interpreter, GemmShape shape, DType dtype)
+            throws PeerException, InterruptedException {
+        try (PythonPeer python = start(peer, interpreter);
+                Ours ours = new Ours(shape, dtype)) {
+            python.prepare(shape, dtype);
+            int repeats = repeats(python.seconds(1));
+            double[] ourSeconds = new double[turns];
+            double[] theirSeconds = new double[turns];
             for (int turn = 0; turn < turns; turn++) {
                 Thread.sleep(PAUSE_MILLIS);
-                peer.seconds(1);
-                theirs[turn] = peer.seconds(repeats);
+                python.seconds(1);
+                theirSeconds[turn] = python.seconds(repeats);
                 Thread.sleep(PAUSE_MILLIS);
-                threads.seconds(1, operands::multiply);
-                ours[turn] = threads.seconds(repeats, operands::multiply);
+                ourSeconds[turn] = ours.seconds(repeats);
             }
-            return MedianRatio.of(ours, theirs);
-        } catch (ExecutionException e) {
-            throw new IllegalStateException("a rank's product " + dtype + " " + shape + " failed", e.getCause());
+            return MedianRatio.of(ourSeconds, theirSeconds);
+        }
+    }
+
+    /** Seconds of one product: the median of all turns. */
+    public double alone(GemmShape shape, DType dtype) throws InterruptedException {
+        try (Ours ours = new Ours(shape, dtype)) {
+            int repeats = repeats(ours.seconds(1));
+            double[] seconds = new double[turns];
+            for (int turn = 0; turn < turns; turn++) {
+                seconds[turn] = ours.seconds(repeats);
+            }
+            return MedianRatio.median(seconds);
+        }
+    }
+
+    private PythonPeer start(Peer peer, String interpreter) throws PeerException {
+        return switch (peer) {
+            case NUMPY -> PythonPeer.numpy(interpreter, ranks);
+            case TORCH -> PythonPeer.torch(interpreter);
+        };
+    }
+
+    private static int repeats(double seconds) {
+        return (int) Math.max(1, TURN_SECONDS / seconds);
+    }
+
+    /** Our side: a thread for each rank, and what it multiplies. */
+    private final class Ours implements AutoCloseable {
+        private final String product;
+        private final RankThreads threads = new RankThreads(ranks);
+        private final Operands operands;
+
+        Ours(GemmShape shape, DType dtype) {
+            product = dtype + " " + shape;
+            operands = new Operands(shape, dtype);
+        }
+
+        double seconds(int repeats) throws InterruptedException {
+            try {
+                return threads.seconds(repeats, operands::multiply, operands::finish);
+            } catch (ExecutionException e) {
+                throw new IllegalStateException("a rank's product " + product + " failed", e.getCause());
+            }
+        }
+
+        @Override
+        public void close() {
+            threads.close();
+            operands.close();
         }
     }
 
@@ -86,7 +140,7 @@ public final class GemmBench {
             Random random = new Random(1);
             x = uniform(random, dtype, shape.tokens(), shape.in());
             w = uniform(random, dtype, shape.out(), shape.in());
-            y = HostMatrix.allocate(dtype, shape.tokens(), shape.out());
+            y = HostMatrix.allocate(dtype.accumulator(), shape.tokens(), shape.out());
             for (int rank = 0; rank < ranks; rank++) {
                 shares.add(new Share(
                         device.openStream(), x, w, y, shape.out() * rank / ranks, shape.out() * (rank + 1) / ranks));
@@ -95,6 +149,10 @@ public final class GemmBench {
 
         void multiply(int rank) {
             shares.get(rank).multiply();
+        }
+
+        void finish(int rank) {
+            shares.get(rank).stream.synchronize(LIMIT);
         }
 
         @Override

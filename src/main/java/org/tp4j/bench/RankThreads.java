@@ -31,13 +31,19 @@ final class RankThreads implements AutoCloseable {
         void run(int rank);
     }
 
-    /** Seconds of one turn, over {@code repeats} turns; a turn ends when all ranks have done their task. */
-    double seconds(int repeats, Task task) throws InterruptedException, ExecutionException {
-        AtomicInteger arrived = new AtomicInteger();
+    /**
+     * Seconds of one turn, over {@code repeats} turns after one that is not timed; a turn ends when all ranks have done
+     * their task.
+     *
+     * @param finish what a rank does before the first timed turn and, timed, after the last: wait for its device
+     * @throws ExecutionException if a task fails on one rank; the others then end too
+     */
+    double seconds(int repeats, Task task, Task finish) throws InterruptedException, ExecutionException {
+        Meetings meetings = new Meetings(count);
         List<Future<Long>> spans = new ArrayList<>();
         for (int rank = 0; rank < count; rank++) {
             int self = rank;
-            spans.add(pool.submit(() -> span(self, repeats, task, arrived)));
+            spans.add(pool.submit(() -> span(self, repeats, task, finish, meetings)));
         }
         long longest = 0;
         for (Future<Long> span : spans) {
@@ -46,24 +52,51 @@ final class RankThreads implements AutoCloseable {
         return longest * 1e-9 / repeats;
     }
 
-    private long span(int rank, int repeats, Task task, AtomicInteger arrived) {
-        meet(arrived, 1);
-        long start = System.nanoTime();
-        for (int turn = 0; turn < repeats; turn++) {
+    private static long span(int rank, int repeats, Task task, Task finish, Meetings meetings) {
+        boolean done = false;
+        try {
             task.run(rank);
-            meet(arrived, turn + 2);
+            finish.run(rank);
+            meetings.next();
+            long start = System.nanoTime();
+            for (int turn = 0; turn < repeats; turn++) {
+                task.run(rank);
+                meetings.next();
+            }
+            finish.run(rank);
+            done = true;
+            return System.nanoTime() - start;
+        } finally {
+            if (!done) {
+                meetings.cancel();
+            }
         }
-        return System.nanoTime() - start;
     }
 
-    private void meet(AtomicInteger arrived, int meeting) {
-        arrived.incrementAndGet();
-        for (int spin = 0; arrived.get() < meeting * count; spin++) {
-            if (spin < SPINS) {
-                Thread.onSpinWait();
-            } else {
-                LockSupport.parkNanos(1_000);
+    /** Where the ranks wait for each other, again and again. */
+    private static final class Meetings {
+        private final int count;
+        private final AtomicInteger arrivals = new AtomicInteger();
+        private volatile boolean canceled;
+
+        Meetings(int count) {
+            this.count = count;
+        }
+
+        /** Waits until all have come as often as the caller, or one will not come any more. */
+        void next() {
+            int all = (arrivals.getAndIncrement() / count + 1) * count;
+            for (int spin = 0; arrivals.get() < all && !canceled; spin++) {
+                if (spin < SPINS) {
+                    Thread.onSpinWait();
+                } else {
+                    LockSupport.parkNanos(1_000);
+                }
             }
+        }
+
+        void cancel() {
+            canceled = true;
         }
     }
 

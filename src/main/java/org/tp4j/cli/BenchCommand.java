@@ -15,6 +15,7 @@ import org.tp4j.bench.MedianRatio;
 import org.tp4j.bench.PeerException;
 import org.tp4j.device.Backends;
 import org.tp4j.device.Device;
+import org.tp4j.device.DeviceKind;
 import org.tp4j.tensor.DType;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -22,12 +23,14 @@ import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Spec;
 
-/** Measures beside a peer, both in turn in one run. */
+/** Measures alone or beside a peer, both in turn in one run. */
 @Command(
         name = "bench",
-        description = "Measure, with a peer in turn beside it, and print the ratio of both with its 95 % interval.",
+        description = "Measure, with a peer in turn beside it, and print the ratio of both with its 95 %% interval.",
         subcommands = {BenchCommand.Gemm.class, BenchCommand.AllReduce.class})
 final class BenchCommand implements Callable<Integer> {
+    private static final String NONE = "none";
+
     @Spec
     private CommandSpec spec;
 
@@ -57,57 +60,70 @@ final class BenchCommand implements Callable<Integer> {
                 description = "How often each side is measured (default: ${DEFAULT-VALUE}).")
         private int turns;
 
-        private void check(Optional<String> peer, String only) {
+        /** The peer that was named, or the usual one; empty if there shall be none. */
+        private Optional<String> peer(Optional<String> named, String usual, List<String> peers) {
             if (turns < 1) {
                 throw new BadInputException("--turns is " + turns + ": it must be at least 1");
             }
-            if (peer.isPresent() && !peer.get().equals(only)) {
-                throw new BadInputException("--peer is " + peer.get() + ": this benchmark's peer is " + only);
+            String peer = named.orElse(usual);
+            if (!peer.equals(NONE) && !peers.contains(peer)) {
+                throw new BadInputException(
+                        "--peer is " + peer + ": this benchmark's peer is " + String.join(", ", peers) + " or " + NONE);
             }
+            return Optional.of(peer).filter(peers::contains);
         }
     }
 
     /** One line of a result. */
-    private record Line(String what, MedianRatio seconds, double target, double flops) {
-        /** Whether the interval contains the target or lies below it. */
-        boolean passed() {
-            return seconds.low() <= target;
+    private record Line(String what, double seconds, Optional<MedianRatio> beside, double target, double flops) {
+        static Line alone(String what, double seconds, double flops) {
+            return new Line(what, seconds, Optional.empty(), Double.POSITIVE_INFINITY, flops);
         }
 
-        String text(String peer) {
-            String rates = flops == 0
-                    ? ""
-                    : String.format(
-                            Locale.ROOT,
-                            " (%.1f and %.1f GFLOP/s)",
-                            flops / seconds.ours() * 1e-9,
-                            flops / seconds.peer() * 1e-9);
-            return String.format(
+        static Line beside(String what, MedianRatio seconds, double target, double flops) {
+            return new Line(what, seconds.ours(), Optional.of(seconds), target, flops);
+        }
+
+        /** Whether the interval contains the target or lies below it. */
+        private boolean passed(MedianRatio ratio) {
+            return ratio.low() <= target;
+        }
+
+        String text() {
+            return String.format(Locale.ROOT, "%-24s %10.3g s%s", what, seconds, rate(seconds))
+                    + beside.map(this::text).orElse("");
+        }
+
+        private String text(MedianRatio ratio) {
+            String text = String.format(
                     Locale.ROOT,
-                    "%-24s %10.3g s, %s %10.3g s%s: ratio %.2f (%.2f to %.2f)%s",
-                    what,
-                    seconds.ours(),
-                    peer,
-                    seconds.peer(),
-                    rates,
-                    seconds.ratio(),
-                    seconds.low(),
-                    seconds.high(),
-                    Double.isFinite(target)
-                            ? String.format(Locale.ROOT, ", target %.2f %s", target, passed() ? "held" : "MISSED")
-                            : "");
+                    ", peer %10.3g s%s: ratio %.2f (%.2f to %.2f)",
+                    ratio.peer(),
+                    rate(ratio.peer()),
+                    ratio.ratio(),
+                    ratio.low(),
+                    ratio.high());
+            return Double.isInfinite(target)
+                    ? text
+                    : text + String.format(Locale.ROOT, ", target %.2f %s", target, passed(ratio) ? "held" : "MISSED");
+        }
+
+        private String rate(double seconds) {
+            return flops == 0 ? "" : String.format(Locale.ROOT, " (%.1f GFLOP/s)", flops / seconds * 1e-9);
         }
 
         Map<String, Object> json() {
             Map<String, Object> object = new LinkedHashMap<>();
             object.put("case", what);
-            object.put("seconds", seconds.ours());
-            object.put("peer_seconds", seconds.peer());
-            object.put("ratio", seconds.ratio());
-            object.put("ratio_low", seconds.low());
-            object.put("ratio_high", seconds.high());
-            object.put("target", target);
-            object.put("passed", passed());
+            object.put("seconds", seconds);
+            beside.ifPresent(ratio -> {
+                object.put("peer_seconds", ratio.peer());
+                object.put("ratio", ratio.ratio());
+                object.put("ratio_low", ratio.low());
+                object.put("ratio_high", ratio.high());
+                object.put("target", target);
+                object.put("passed", passed(ratio));
+            });
             return object;
         }
     }
@@ -123,28 +139,38 @@ final class BenchCommand implements Callable<Integer> {
             Json.print(out, object);
             return;
         }
-        out.println(command + " on " + device + ", beside " + peer + ":");
-        lines.forEach(line -> out.println("  " + line.text("peer")));
-        out.println("a ratio is our median over the peer's, with its 95 % bootstrap interval");
+        boolean alone = peer.equals(NONE);
+        out.println(command + " on " + device + (alone ? "" : ", beside " + peer) + ":");
+        lines.forEach(line -> out.println("  " + line.text()));
+        out.println(
+                alone
+                        ? "a time is the median of all turns"
+                        : "a ratio is our median over the peer's, with its 95 % bootstrap interval");
         out.flush();
     }
 
-    /** {@code y = x W^T} beside NumPy. */
-    @Command(name = "gemm", description = "y = x W^T over ranks, beside NumPy with as many threads.")
+    /** {@code y = x W^T} alone, or beside NumPy or PyTorch. */
+    @Command(
+            name = "gemm",
+            description =
+                    "y = x W^T over ranks, beside NumPy with as many threads, or PyTorch on the first CUDA device.")
     static final class Gemm implements Callable<Integer> {
         private static final double TARGET = 1.05;
 
         @Mixin
         private Options options;
 
-        @Option(names = "--peer", paramLabel = "numpy", description = "The peer: numpy.")
+        @Option(
+                names = "--peer",
+                paramLabel = "numpy|torch|none",
+                description = "The peer (default: torch for CUDA devices, else numpy).")
         private Optional<String> peer = Optional.empty();
 
         @Option(
                 names = "--python",
                 paramLabel = "COMMAND",
                 defaultValue = "python3",
-                description = "The Python that has NumPy (default: ${DEFAULT-VALUE}).")
+                description = "The Python that has the peer (default: ${DEFAULT-VALUE}).")
         private String python;
 
         @Spec
@@ -152,31 +178,48 @@ final class BenchCommand implements Callable<Integer> {
 
         @Override
         public Integer call() throws PeerException, InterruptedException {
-            options.check(peer, "numpy");
             Device device = Backends.open(options.device.kind()).get(0);
-            GemmBench bench = new GemmBench(device, options.ranks, python, options.turns);
+            boolean cuda = device.kind() == DeviceKind.CUDA;
+            Optional<String> chosen = options.peer(peer, cuda ? "torch" : "numpy", List.of("numpy", "torch"));
+            GemmBench bench = new GemmBench(device, options.ranks, options.turns);
             List<DType> dtypes = options.device.dtype().map(List::of).orElse(List.of(DType.F32, DType.F64));
             List<Line> lines = new ArrayList<>();
             try (Progress progress = Progress.onStandardError()) {
                 for (DType dtype : dtypes) {
                     for (GemmShape shape : GemmBench.SHAPES) {
                         progress.step(dtype + " " + shape);
-                        lines.add(new Line(dtype + " " + shape, bench.run(shape, dtype), TARGET, shape.flops()));
+                        lines.add(line(bench, chosen, shape, dtype));
                     }
                 }
             }
             print(
                     spec.commandLine().getOut(),
                     options.device.json(),
-                    "bench gemm",
+                    "bench gemm, " + options.ranks + " ranks",
                     device.name(),
-                    options.ranks + "-threaded NumPy",
+                    chosen.map(this::title).orElse(NONE),
                     lines);
             return ExitCode.OK;
         }
+
+        private Line line(GemmBench bench, Optional<String> chosen, GemmShape shape, DType dtype)
+                throws PeerException, InterruptedException {
+            String what = dtype + " " + shape;
+            if (chosen.isEmpty()) {
+                return Line.alone(what, bench.alone(shape, dtype), shape.flops());
+            }
+            boolean numpy = chosen.get().equals("numpy");
+            MedianRatio seconds =
+                    bench.beside(numpy ? GemmBench.Peer.NUMPY : GemmBench.Peer.TORCH, python, shape, dtype);
+            return Line.beside(what, seconds, numpy ? TARGET : Double.POSITIVE_INFINITY, shape.flops());
+        }
+
+        private String title(String chosen) {
+            return chosen.equals("numpy") ? options.ranks + "-threaded NumPy" : "PyTorch on one device";
+        }
     }
 
-    /** The all-reduce beside MPI's. */
+    /** The all-reduce alone, or beside MPI's. */
     @Command(
             name = "allreduce",
             description =
@@ -185,7 +228,10 @@ final class BenchCommand implements Callable<Integer> {
         @Mixin
         private Options options;
 
-        @Option(names = "--peer", paramLabel = "mpi", description = "The peer: mpi.")
+        @Option(
+                names = "--peer",
+                paramLabel = "mpi|none",
+                description = "The peer (default: none for CUDA devices, else mpi).")
         private Optional<String> peer = Optional.empty();
 
         @Spec
@@ -193,28 +239,50 @@ final class BenchCommand implements Callable<Integer> {
 
         @Override
         public Integer call() throws PeerException {
-            options.check(peer, "mpi");
+            boolean cuda = Backends.open(options.device.kind()).get(0).kind() == DeviceKind.CUDA;
+            Optional<String> chosen = options.peer(peer, cuda ? NONE : "mpi", List.of("mpi"));
             if (options.device.dtype().orElse(DType.F32) != DType.F32) {
                 throw new BadInputException(
                         "--dtype is " + options.device.dtype().get() + ": this benchmark is in f32");
             }
             AllReduceBench.Settings settings = new AllReduceBench.Settings(
                     options.device.kind(), options.ranks, AllReduceBench.SIZES, options.turns);
+            return chosen.isEmpty() ? alone(settings) : besideMpi(settings);
+        }
+
+        private int alone(AllReduceBench.Settings settings) throws PeerException {
+            List<Line> lines = new ArrayList<>();
+            String device;
+            try (Progress progress = Progress.onStandardError()) {
+                progress.step("warming up");
+                device = AllReduceBench.alone(settings, (bytes, seconds) -> {
+                    progress.step(bytes + " bytes done");
+                    lines.add(Line.alone(bytes + " bytes", seconds, 0));
+                });
+            }
+            return printed(device, NONE, lines);
+        }
+
+        private int besideMpi(AllReduceBench.Settings settings) throws PeerException {
             List<Line> lines = new ArrayList<>();
             AllReduceBench.Report report;
             try (Progress progress = Progress.onStandardError()) {
                 progress.step("warming up");
                 report = AllReduceBench.run(settings, result -> {
                     progress.step(result.bytes() + " bytes done");
-                    lines.add(new Line(result.bytes() + " bytes", result.seconds(), result.target(), 0));
+                    lines.add(Line.beside(result.bytes() + " bytes", result.seconds(), result.target(), 0));
                 });
             }
+            return printed(report.device(), report.peer(), lines);
+        }
+
+        private int printed(String device, String peer, List<Line> lines) {
             print(
                     spec.commandLine().getOut(),
                     options.device.json(),
-                    "bench allreduce, " + report.ranks() + " ranks",
-                    report.device(),
-                    report.peer(),
+                    "bench allreduce, " + options.ranks + " ranks",
+                    device,
+                    peer,
                     lines);
             return ExitCode.OK;
         }
