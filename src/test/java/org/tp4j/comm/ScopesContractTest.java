@@ -94,6 +94,7 @@ class ScopesContractTest {
 
     @Test
     void manyBlocksNeedTheMemoryOfOne() {
+        long quarantined = machine.liveBytes(); // of ranks that tests before this have abandoned
         try (World world = open(2);
                 HostMatrix x = ones(4, 8);
                 HostMatrix w1 = ones(8, 32);
@@ -116,7 +117,8 @@ class ScopesContractTest {
                 return peak;
             });
             long weights = 2 * (8 * 32 + 32 * 8) / 2 * 4;
-            assertTrue(most.get(0) <= weights + 2 * (4 * 8 * 4), "live after a block: " + most);
+            long live = most.get(0) - quarantined;
+            assertTrue(live <= weights + 2 * (4 * 8 * 4), "live after a block: " + live);
         }
     }
 
