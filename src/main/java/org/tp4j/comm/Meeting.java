@@ -115,32 +115,41 @@ final class Meeting {
 
     /** Keeps a block of {@code me} from being reused while peers may still reach it in a collective. */
     ReadGuard peersOf(int me, long sequence) {
-        return new ReadGuard() {
-            @Override
-            public boolean enqueued() {
-                if (run.isOver()) {
-                    return true;
-                }
-                for (int peer = 0; peer < group.size(); peer++) {
-                    if (peer != me && finished.getAcquire(peer * STRIDE) < sequence) {
-                        return false;
-                    }
-                }
+        return new Peers(this, me, sequence);
+    }
+
+    /** Those who may reach a member's matrices in a collective; nobody does once the run is over. */
+    private record Peers(Meeting meeting, int me, long sequence) implements ReadGuard {
+        @Override
+        public boolean enqueued() {
+            if (meeting.run.isOver()) {
                 return true;
             }
-
-            @Override
-            public void await(Stream stream) {
-                if (run.isOver()) {
-                    return; // every stream was synchronized when its rank returned
-                }
-                for (int peer = 0; peer < group.size(); peer++) {
-                    if (peer != me) {
-                        stream.await(post(peer, sequence).done);
-                    }
+            for (int peer = 0; peer < meeting.group.size(); peer++) {
+                if (peer != me && meeting.finished.getAcquire(peer * STRIDE) < sequence) {
+                    return false;
                 }
             }
-        };
+            return true;
+        }
+
+        @Override
+        public void await(Stream stream) {
+            if (meeting.run.isOver()) {
+                return; // every stream was synchronized when its rank returned
+            }
+            for (int peer = 0; peer < meeting.group.size(); peer++) {
+                if (peer != me) {
+                    stream.await(meeting.post(peer, sequence).done);
+                }
+            }
+        }
+
+        /** A peer's marks are in the order of its stream; those of another group's peers are of other streams. */
+        @Override
+        public boolean covers(ReadGuard earlier) {
+            return earlier instanceof Peers peers && (peers.meeting == meeting || peers.meeting.run.isOver());
+        }
     }
 
     /** The meeting of the ranks that chose {@code color} in the split with this sequence number. */

@@ -1,10 +1,11 @@
 package org.tp4j.device;
 
-import java.util.Optional;
+import java.util.ArrayList;
+import java.util.List;
 
 /** A block of a device's memory, as its backend's allocator hands it out. Touched by its stream's thread alone. */
 public abstract class Block {
-    private Optional<ReadGuard> guard = Optional.empty();
+    private final List<ReadGuard> guards = new ArrayList<>(1);
     private long liveBytes;
 
     protected Block() {}
@@ -14,24 +15,26 @@ public abstract class Block {
 
     /** Notes that other streams read this block; it is not reused before they have. */
     public final void guardBy(ReadGuard readers) {
-        guard = Optional.of(guard.filter(previous -> !previous.enqueued())
-                .map(previous -> previous.and(readers))
-                .orElse(readers));
+        guards.removeIf(readers::covers);
+        guards.add(readers);
     }
 
-    /** Who reads this block, if anybody does. */
-    public final Optional<ReadGuard> guard() {
-        return guard;
-    }
-
-    /** Whether no other stream reads this block any more or later. */
+    /** Whether every other stream that reads this block has enqueued that. */
     public final boolean isUnread() {
-        return guard.map(ReadGuard::enqueued).orElse(true);
+        for (ReadGuard guard : guards) {
+            if (!guard.enqueued()) {
+                return false;
+            }
+        }
+        return true;
     }
 
-    /** Forgets the readers, once a stream has waited for them. */
-    public final void clearGuard() {
-        guard = Optional.empty();
+    /** Makes {@code stream} wait for all that read this block, and forgets them; only if it is {@link #isUnread unread}. */
+    public final void awaitReaders(Stream stream) {
+        for (ReadGuard guard : guards) {
+            guard.await(stream);
+        }
+        guards.clear();
     }
 
     /** Bytes of the matrix that lies in this block now. */

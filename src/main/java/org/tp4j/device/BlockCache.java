@@ -62,7 +62,7 @@ public final class BlockCache<B extends Block> {
         keep(block);
     }
 
-    /** Frees what nobody reads; the rest goes to the device, which frees it later. The stream is idle. */
+    /** Frees what nobody reads, once the stream is done with it; the rest goes to the device, which frees it later. */
     public void close(Stream stream) {
         trim(stream);
         store.freeQuarantined(stream);
@@ -82,8 +82,7 @@ public final class BlockCache<B extends Block> {
             B block = blocks.get(i);
             if (block.isUnread()) {
                 blocks.remove(i);
-                block.guard().ifPresent(readers -> readers.await(stream));
-                block.clearGuard();
+                block.awaitReaders(stream);
                 freeBytes -= block.bytes();
                 return Optional.of(block);
             }

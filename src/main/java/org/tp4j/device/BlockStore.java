@@ -63,7 +63,7 @@ public abstract class BlockStore<B extends Block> {
         }
         if (!unread.isEmpty()) {
             for (B block : unread) {
-                block.guard().ifPresent(readers -> readers.await(stream));
+                block.awaitReaders(stream);
             }
             stream.synchronize(LIMIT);
             unread.forEach(this::free);

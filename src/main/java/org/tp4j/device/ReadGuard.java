@@ -11,20 +11,6 @@ public interface ReadGuard {
     /** Makes {@code stream} wait for the reads; only after {@link #enqueued()}. */
     void await(Stream stream);
 
-    /** This guard and another, both. */
-    default ReadGuard and(ReadGuard other) {
-        ReadGuard self = this;
-        return new ReadGuard() {
-            @Override
-            public boolean enqueued() {
-                return self.enqueued() && other.enqueued();
-            }
-
-            @Override
-            public void await(Stream stream) {
-                self.await(stream);
-                other.await(stream);
-            }
-        };
-    }
+    /** Whether who waits for these readers need not wait for the {@code earlier} ones as well. */
+    boolean covers(ReadGuard earlier);
 }

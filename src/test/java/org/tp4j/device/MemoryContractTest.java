@@ -94,9 +94,12 @@ class MemoryContractTest {
                     inner.allocate(DType.F32, 64, 64).block(),
                     inner.allocate(DType.F32, 64, 64).block());
             assertTrue(both.contains(read));
-            assertTrue(read.guard().isEmpty(), "the guard is forgotten once it was awaited");
         }
-        assertEquals(List.of(work.stream), readers.awaitedBy);
+        try (Scope inner = work.scopes.open("once more")) {
+            inner.allocate(DType.F32, 64, 64);
+            inner.allocate(DType.F32, 64, 64);
+        }
+        assertEquals(List.of(work.stream), readers.awaitedBy, "a guard is forgotten once it was awaited");
     }
 
     /** What several peers read, one after the other, waits for the last. */
@@ -123,6 +126,32 @@ class MemoryContractTest {
         }
         assertEquals(List.of(work.stream), first.awaitedBy);
         assertEquals(List.of(work.stream), second.awaitedBy);
+    }
+
+    /** Of readers that others cover, only the others are waited for; whoever is not covered keeps the block. */
+    @Test
+    void guardsAreForgottenOnlyForThoseThatCoverThem() {
+        Readers first = new Readers();
+        Readers elsewhere = new Readers();
+        Readers last = new Readers();
+        last.covered.add(first);
+        Block read;
+        try (Scope inner = work.scopes.open("read by two groups")) {
+            read = inner.allocate(DType.F32, 10, 10).block();
+            for (Readers readers : List.of(first, elsewhere, last)) {
+                readers.enqueued = true;
+                read.guardBy(readers);
+            }
+        }
+        try (Scope inner = work.scopes.open("all have read")) {
+            assertTrue(List.of(
+                            inner.allocate(DType.F32, 10, 10).block(),
+                            inner.allocate(DType.F32, 10, 10).block())
+                    .contains(read));
+        }
+        assertEquals(List.of(), first.awaitedBy);
+        assertEquals(List.of(work.stream), elsewhere.awaitedBy);
+        assertEquals(List.of(work.stream), last.awaitedBy);
     }
 
     /** A closing stream leaves what peers may still read as it is. */
@@ -215,6 +244,7 @@ class MemoryContractTest {
 
     private static final class Readers implements ReadGuard {
         final List<Stream> awaitedBy = new ArrayList<>();
+        final List<ReadGuard> covered = new ArrayList<>();
         boolean enqueued;
 
         @Override
@@ -225,6 +255,11 @@ class MemoryContractTest {
         @Override
         public void await(Stream stream) {
             awaitedBy.add(stream);
+        }
+
+        @Override
+        public boolean covers(ReadGuard earlier) {
+            return covered.contains(earlier);
         }
     }
 }

@@ -84,6 +84,11 @@ class CpuMemoryTest {
 
                 @Override
                 public void await(Stream waiting) {}
+
+                @Override
+                public boolean covers(ReadGuard earlier) {
+                    return false;
+                }
             });
             return CpuMatrix.host(matrix);
         }
