@@ -208,7 +208,7 @@ public final class Communicator {
                 "");
         perform(
                 call,
-                List.of(matrix),
+                me == root ? List.of(matrix) : List.of(),
                 Optional.empty(),
                 () -> stream().copy(peerPost(root).sources.get(0), result));
         record(call, dtype, (size() - 1) * result.byteSize());
@@ -274,15 +274,18 @@ public final class Communicator {
      * One collective: lays this rank's matrices open, waits until all ranks have done so, queues behind what made theirs,
      * and does this rank's share. A failure fails the run at once, so that nobody can go on with half a result.
      *
-     * @param given what peers read
+     * @param given what peers read; may be nothing
      * @param result what peers write, if they do: then this queues behind their writes too
      */
     private void perform(Call call, List<DeviceMatrix> given, Optional<DeviceMatrix> result, Runnable share) {
         checkUsable();
         try {
             meet(call, given, result);
+            boolean reached = awaitOpenMatrices();
             share.run();
-            stream().record(peerPost(me).done);
+            if (reached) {
+                stream().record(peerPost(me).done);
+            }
             meeting.finish(me, sequence);
             if (result.isPresent()) {
                 awaitPeersWrites();
@@ -298,21 +301,30 @@ public final class Communicator {
         mine.call = call.equals(agreed) ? agreed : call; // equal objects are compared field by field, the same are not
         mine.sources = given;
         mine.result = result;
-        stream().record(mine.ready);
+        if (size() > 1 && mine.isOpen()) {
+            stream().record(mine.ready);
+        }
         sequence++;
         thread.enter(meeting, me);
-        if (size() > 1) {
+        if (size() > 1 && mine.isOpen()) {
             ReadGuard peers = meeting.peersOf(me, sequence);
             given.forEach(matrix -> matrix.block().guardBy(peers));
             result.ifPresent(matrix -> matrix.block().guardBy(peers));
         }
         meeting.arrive(me, sequence);
         agreed = meeting.awaitArrivals(me, sequence);
+    }
+
+    /** Queues behind what made the peers' matrices, and says whether there are any. */
+    private boolean awaitOpenMatrices() {
+        boolean open = false;
         for (int peer = 0; peer < size(); peer++) {
-            if (peer != me) {
+            if (peer != me && peerPost(peer).isOpen()) {
                 stream().await(peerPost(peer).ready);
+                open = true;
             }
         }
+        return open;
     }
 
     private void awaitPeersWrites() {

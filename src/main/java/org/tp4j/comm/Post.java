@@ -10,9 +10,9 @@ import org.tp4j.device.Event;
  * for the collective after the next, when every peer has read it (they have then arrived at the next).
  */
 final class Post {
-    /** Recorded behind everything that made {@link #sources}. */
+    /** Recorded behind everything that made {@link #sources}, if there are any, or a result that peers write. */
     final Event ready;
-    /** Recorded behind this rank's last access to its peers' matrices in this collective. */
+    /** Recorded behind this rank's last access to its peers' matrices in this collective, if one lays any open. */
     final Event done;
 
     Call call = Call.of(Operation.BARRIER);
@@ -24,5 +24,10 @@ final class Post {
     Post(Event ready, Event done) {
         this.ready = ready;
         this.done = done;
+    }
+
+    /** Whether peers may reach matrices of this rank. */
+    boolean isOpen() {
+        return !sources.isEmpty() || result.isPresent();
     }
 }

@@ -225,8 +225,8 @@ final class CudaStream implements Stream {
             return;
         }
         try {
-            synchronize(CLOSING_LIMIT);
             cache.close(this);
+            synchronize(CLOSING_LIMIT); // if there was no memory to free, nobody has waited yet
         } catch (DeviceException e) {
             // The device is dead or does not end: what the stream held stays as it is.
             LOG.log(System.Logger.Level.DEBUG, "a stream could not be closed", e);

@@ -26,16 +26,17 @@ final class HostTransfers implements AutoCloseable {
         this.stream = stream;
     }
 
-    /** Pinned memory, and what is to be done with it when the device has moved it. */
+    /** Pinned memory that the device may be moving, and what is to be done with it then. */
     private final class Slot {
         private Optional<PinnedMemory> memory = Optional.empty();
         private Optional<CudaEvent> moved = Optional.empty();
         private Optional<Consumer<ByteBuffer>> whenMoved = Optional.empty();
+        private boolean moving;
 
-        /** Room for so many bytes, once the device has moved what was there before. */
+        /** Room for so many bytes, which the device may still be moving. */
         PinnedMemory room(long bytes, Duration limit) {
-            finish(limit);
             if (memory.isEmpty() || memory.get().capacity() < bytes) {
+                finish(limit);
                 memory.ifPresent(PinnedMemory::close);
                 memory = Optional.empty();
                 memory = Optional.of(new PinnedMemory(context, bytes));
@@ -44,26 +45,37 @@ final class HostTransfers implements AutoCloseable {
         }
 
         /** Notes that the device has been told to move the memory. */
-        void enqueued(Consumer<ByteBuffer> afterwards) {
-            whenMoved = Optional.of(afterwards); // first: a failing record leaves the memory in use
+        void enqueued(Optional<Consumer<ByteBuffer>> afterwards) {
+            moving = true; // first: a failing record leaves the memory in use
+            whenMoved = afterwards;
             if (moved.isEmpty()) {
                 moved = Optional.of(new CudaEvent(context));
             }
             moved.get().record(stream);
         }
 
+        /** Waits until the device has moved the memory, and does with it what is to be done. */
         void finish(Duration limit) {
-            if (whenMoved.isPresent()) {
+            if (moving) {
                 moved.orElseThrow().awaitOnHost(limit, "a transfer between host and device");
-                Consumer<ByteBuffer> afterwards = whenMoved.get();
+                moving = false;
+                Optional<Consumer<ByteBuffer>> afterwards = whenMoved;
                 whenMoved = Optional.empty();
-                afterwards.accept(memory.orElseThrow().bytes());
+                afterwards.ifPresent(
+                        action -> action.accept(memory.orElseThrow().bytes()));
+            }
+        }
+
+        /** As {@link #finish}, if anything is to be done. */
+        void empty(Duration limit) {
+            if (whenMoved.isPresent()) {
+                finish(limit);
             }
         }
 
         /** Forgets what was to be done with the memory, but not that the device may be moving it. */
         void disregard() {
-            whenMoved = whenMoved.map(afterwards -> bytes -> {});
+            whenMoved = Optional.empty();
         }
 
         void close() {
@@ -72,6 +84,7 @@ final class HostTransfers implements AutoCloseable {
             moved = Optional.empty();
             memory = Optional.empty();
             whenMoved = Optional.empty();
+            moving = false;
         }
     }
 
@@ -79,10 +92,11 @@ final class HostTransfers implements AutoCloseable {
     void upload(HostMatrix source, TileTarget target) {
         Tile.forEach(source.dtype(), source.rows(), source.columns(), tile -> {
             Slot slot = next();
+            slot.finish(UPLOAD_LIMIT); // before the host writes there
             PinnedMemory room = slot.room(tile.bytes(source.dtype()), UPLOAD_LIMIT);
             read(source, tile, room.bytes());
             target.enqueue(tile, room);
-            slot.enqueued(bytes -> {});
+            slot.enqueued(Optional.empty());
         });
     }
 
@@ -98,12 +112,13 @@ final class HostTransfers implements AutoCloseable {
         try {
             Tile.forEach(source.dtype(), source.rows(), source.columns(), tile -> {
                 Slot slot = next();
-                PinnedMemory room = slot.room(tile.bytes(source.dtype()), limit);
+                slot.empty(limit);
+                PinnedMemory room = slot.room(tile.bytes(source.dtype()), limit); // the device writes there in its turn
                 Copies.toHost(stream, tile.of(source), room.pointer());
-                slot.enqueued(bytes -> write(bytes, tile, target));
+                slot.enqueued(Optional.of(bytes -> write(bytes, tile, target)));
             });
-            next().finish(limit);
-            next().finish(limit);
+            next().empty(limit);
+            next().empty(limit);
         } finally {
             for (Slot slot : slots) {
                 slot.disregard(); // after a failure the target may be gone

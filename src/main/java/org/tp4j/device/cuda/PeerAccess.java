@@ -80,10 +80,9 @@ final class PeerAccess {
         try (Trial from = new Trial(pair.from());
                 Trial to = new Trial(pair.to())) {
             from.fill(1);
+            from.finish();
             to.fill(2);
-            to.enter();
             Copies.betweenDevices(to.device.context(), to.stream, from.words(), to.words());
-            to.finish();
             return to.holds(1);
         }
     }
@@ -111,10 +110,12 @@ final class PeerAccess {
                 Trial far = new Trial(memory)) {
             near.fill(1);
             far.fill(2);
+            far.finish();
             near.copyByKernel(far, near);
             boolean reads = near.holds(2);
             near.fill(3);
             near.copyByKernel(near, far);
+            near.finish();
             return reads && far.holds(3);
         }
     }
@@ -148,11 +149,11 @@ final class PeerAccess {
             return Region.line(device, memory, DType.F32, WORDS);
         }
 
+        /** Enqueues it; enters this device. */
         void fill(int number) {
             enter();
             host.bytes().asIntBuffer().put(pattern(number));
             Copies.fromHost(stream, host.pointer(), words());
-            finish();
         }
 
         boolean holds(int number) {
@@ -164,7 +165,7 @@ final class PeerAccess {
             return Arrays.equals(found, pattern(number));
         }
 
-        /** On this device. */
+        /** Enqueues it on this device. */
         void copyByKernel(Trial from, Trial to) {
             enter();
             new ReduceKernel(device.kernels())
@@ -178,15 +179,18 @@ final class PeerAccess {
                             WORDS,
                             SumOrder.LEFT,
                             ReduceKernel.Addends.NONE);
-            finish();
         }
 
+        /** Waits for this device. */
         void finish() {
             new HostWait(device.context(), LIMIT, "a trial of peer access").until(() -> cuStreamQuery(stream));
         }
 
         @Override
         public void close() {
+            if (!device.context().isDead()) {
+                finish(); // after a failure it may be at work
+            }
             host.close();
             if (device.context().enterToRelease()) {
                 cuMemFree(memory); // of nothing it does nothing

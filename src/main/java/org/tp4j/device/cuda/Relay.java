@@ -20,13 +20,11 @@ final class Relay implements AutoCloseable {
 
     /** A device's stream, and the mark behind its last half of a copy. */
     private record Port(CudaDevice device, CUstream stream, CudaEvent reached) {
-        void record() {
-            device.context().enter();
-            reached.record(stream);
-        }
-
-        void await(Port other) {
+        /** What is enqueued here from now on comes after all that the other port was given. */
+        void follow(Port other) {
             if (device != other.device) {
+                other.device.context().enter();
+                other.reached.record(other.stream);
                 device.context().enter();
                 other.reached.await(device.context(), stream);
             }
@@ -46,16 +44,13 @@ final class Relay implements AutoCloseable {
         Port from = port(source.device());
         Port to = port(target.device());
         Tile.forEach(source.dtype(), source.rows(), source.columns(), tile -> {
-            own.record(); // behind which the memory between is free again
-            from.await(own);
+            from.follow(own); // behind which the memory between is free again
             from.device().context().enter();
             Copies.toHost(from.stream(), tile.of(source), between.pointer());
-            from.record();
-            to.await(from);
+            to.follow(from);
             to.device().context().enter();
             Copies.fromHost(to.stream(), between.pointer(), tile.of(target));
-            to.record();
-            own.await(to);
+            own.follow(to);
         });
         own.device().context().enter();
     }
