@@ -10,7 +10,7 @@ struct __align__(16) Four {
     float at[4];
 };
 
-__device__ int globalThread() {
+static __device__ int globalThread() {
     return static_cast<int>(blockIdx.x * blockDim.x + threadIdx.x);
 }
 
