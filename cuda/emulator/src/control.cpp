@@ -32,6 +32,10 @@ __attribute__((visibility("default"))) const char* emulatorConfigure(const char*
     }
 }
 
+__attribute__((visibility("default"))) void emulatorDropWhere(int (*drops)(const char* call)) {
+    Emulator::root().dropper = drops;
+}
+
 __attribute__((visibility("default"))) long emulatorCount(const char* what) {
     const std::lock_guard<std::mutex> lock(Emulator::root().mutex);
     try {

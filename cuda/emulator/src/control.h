@@ -6,6 +6,12 @@ extern "C" {
 /** `key=value`, as Settings and Faults read it. Null, or what is wrong with it, good until this thread's next call. */
 const char* emulatorConfigure(const char* setting);
 
+/**
+ * Asks before every call that orders (records, waits, synchronizations and queries of streams, events and contexts) by
+ * its name without `_v2`: it is dropped, answering success, unless the answer is 0. Null asks nobody.
+ */
+void emulatorDropWhere(int (*drops)(const char* call));
+
 /** How many there are of something that Emulator::count knows, or -1. */
 long emulatorCount(const char* what);
 

@@ -85,7 +85,7 @@ void enqueueCopy(Emulator& machine, const char* call, Stream& stream, Copy copy,
         checkReach(machine, stream, copy.source);
         checkReach(machine, stream, copy.destination);
     }
-    const bool corrupt = machine.settings.peers == Peers::brokenCopies && betweenDevices(machine, copy);
+    const bool corrupt = machine.settings.garblesCopies() && betweenDevices(machine, copy);
     const bool hostWaits = copy.destination.pageable;
     const Staging staging = copy.source.pageable ? stage(copy) : nullptr;
     const int device = stream.device;

@@ -38,4 +38,16 @@ CUresult driverCall(const char* symbol, Body body) noexcept {
     }
 }
 
+/**
+ * A call that orders the work of devices and of the host. Whoever watches these calls may drop it: then `instead` counts what
+ * nobody gets to know.
+ */
+template <typename Body, typename Instead>
+CUresult orderingCall(const char* symbol, Body body, Instead instead) noexcept {
+    // Asked without the lock: the answer may come from the program itself.
+    const auto drops = Emulator::root().dropper.load();
+    const bool drop = drops != nullptr && drops(plainName(symbol).c_str()) != 0;
+    return driverCall(symbol, [&](Emulator& machine) { drop ? instead(machine) : body(machine); });
+}
+
 }  // namespace emulator

@@ -285,11 +285,14 @@ DRIVER_CALL cuCtxGetStreamPriorityRange(int* least, int* greatest) {
 }
 
 DRIVER_CALL cuCtxSynchronize() {
-    return driverCall(__func__, [&](Emulator& machine) {
-        const Device& device = machine.current();
-        machine.timeline.finishAll(device.ordinal);
-        require(device.dead == CUDA_SUCCESS, device.dead);
-    });
+    return orderingCall(
+        __func__,
+        [&](Emulator& machine) {
+            const Device& device = machine.current();
+            machine.timeline.finishAll(device.ordinal);
+            require(device.dead == CUDA_SUCCESS, device.dead);
+        },
+        [&](Emulator& machine) { machine.missed += machine.timeline.hostLearns(machine.current().ordinal) ? 1 : 0; });
 }
 
 DRIVER_CALL cuCtxEnablePeerAccess(CUcontext peer, unsigned flags) {

@@ -125,7 +125,7 @@ private:
 void runGrid(Emulator& machine, const Launch& launch, Accesses& accesses, int device) {
     machine.faults.strike("kernel", device);
     BrokenLink link(device);
-    if (machine.settings.peers == Peers::brokenKernels) {
+    if (machine.settings.garblesKernels()) {
         accesses.onFirst([&](const Allocation& allocation) { link.touch(allocation); });
     }
     Grid grid(launch, accesses, machine.fibers);

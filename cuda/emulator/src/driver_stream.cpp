@@ -29,6 +29,19 @@ void record(Emulator& machine, CUevent handle, CUstream streamHandle) {
     Stream& stream = machine.stream(streamHandle);
     require(event.device == stream.device, CUDA_ERROR_INVALID_HANDLE);
     event.recorded = machine.enqueue(stream, "cuEventRecord", nullptr);
+    event.unrecorded = nullptr;
+}
+
+void dropRecord(Emulator& machine, CUevent event, CUstream stream) {
+    machine.events.get(event).unrecorded = machine.stream(stream).last;
+}
+
+void missOnHost(Emulator& machine, const OperationPtr& operation) {
+    machine.missed += machine.timeline.hostLearns(operation) ? 1 : 0;
+}
+
+void missOnStream(Emulator& machine, const Stream& stream, const OperationPtr& operation) {
+    machine.missed += machine.timeline.streamLearns(stream, operation) ? 1 : 0;
 }
 
 }  // namespace
@@ -50,32 +63,44 @@ DRIVER_CALL cuStreamDestroy_v2(CUstream handle) {
 }
 
 DRIVER_CALL cuStreamSynchronize(CUstream handle) {
-    return driverCall(__func__, [&](Emulator& machine) {
-        const Stream& stream = machine.stream(handle);
-        requireAlive(machine, stream.device);
-        machine.wait(stream.last);
-    });
+    return orderingCall(
+        __func__,
+        [&](Emulator& machine) {
+            const Stream& stream = machine.stream(handle);
+            requireAlive(machine, stream.device);
+            machine.wait(stream.last);
+        },
+        [&](Emulator& machine) { missOnHost(machine, machine.stream(handle).last); });
 }
 
 DRIVER_CALL cuStreamQuery(CUstream handle) {
-    return driverCall(__func__, [&](Emulator& machine) {
-        const Stream& stream = machine.stream(handle);
-        requireAlive(machine, stream.device);
-        const bool done = machine.timeline.poll(stream.last);
-        requireAlive(machine, stream.device);
-        require(done, CUDA_ERROR_NOT_READY);
-    });
+    return orderingCall(
+        __func__,
+        [&](Emulator& machine) {
+            const Stream& stream = machine.stream(handle);
+            requireAlive(machine, stream.device);
+            const bool done = machine.timeline.poll(stream.last);
+            requireAlive(machine, stream.device);
+            require(done, CUDA_ERROR_NOT_READY);
+        },
+        [&](Emulator& machine) { missOnHost(machine, machine.stream(handle).last); });
 }
 
 DRIVER_CALL cuStreamWaitEvent(CUstream handle, CUevent eventHandle, unsigned flags) {
-    return driverCall(__func__, [&](Emulator& machine) {
-        require(flags <= 1, CUDA_ERROR_INVALID_VALUE);
-        const Event& event = machine.events.get(eventHandle);
-        Stream& stream = machine.stream(handle);
-        if (event.recorded) {  // waiting for what was never recorded is no wait at all
-            machine.enqueue(stream, "cuStreamWaitEvent", nullptr, {event.recorded});
-        }
-    });
+    return orderingCall(
+        __func__,
+        [&](Emulator& machine) {
+            require(flags <= 1, CUDA_ERROR_INVALID_VALUE);
+            const Event& event = machine.events.get(eventHandle);
+            Stream& stream = machine.stream(handle);
+            if (event.recorded) {  // waiting for what was never recorded is no wait at all
+                machine.enqueue(stream, "cuStreamWaitEvent", nullptr, {event.recorded});
+            }
+            missOnStream(machine, stream, event.unrecorded);
+        },
+        [&](Emulator& machine) {
+            missOnStream(machine, machine.stream(handle), machine.events.get(eventHandle).recorded);
+        });
 }
 
 DRIVER_CALL cuStreamGetFlags(CUstream handle, unsigned* flags) {
@@ -92,7 +117,7 @@ DRIVER_CALL cuStreamGetPriority(CUstream handle, int* priority) {
 DRIVER_CALL cuEventCreate(CUevent* handle, unsigned flags) {
     return driverCall(__func__, [&](Emulator& machine) {
         require((flags & ~eventFlags) == 0, CUDA_ERROR_INVALID_VALUE);
-        *handle = machine.events.add(Event{machine.current().ordinal, flags, nullptr});
+        *handle = machine.events.add(Event{machine.current().ordinal, flags, nullptr, nullptr});
     });
 }
 
@@ -104,32 +129,45 @@ DRIVER_CALL cuEventDestroy_v2(CUevent handle) {
 }
 
 DRIVER_CALL cuEventRecord(CUevent event, CUstream stream) {
-    return driverCall(__func__, [&](Emulator& machine) { record(machine, event, stream); });
+    return orderingCall(
+        __func__, [&](Emulator& machine) { record(machine, event, stream); },
+        [&](Emulator& machine) { dropRecord(machine, event, stream); });
 }
 
 DRIVER_CALL cuEventRecordWithFlags(CUevent event, CUstream stream, unsigned flags) {
-    return driverCall(__func__, [&](Emulator& machine) {
-        require(flags == 0, CUDA_ERROR_INVALID_VALUE);
-        record(machine, event, stream);
-    });
+    return orderingCall(
+        __func__,
+        [&](Emulator& machine) {
+            require(flags == 0, CUDA_ERROR_INVALID_VALUE);
+            record(machine, event, stream);
+        },
+        [&](Emulator& machine) { dropRecord(machine, event, stream); });
 }
 
 DRIVER_CALL cuEventSynchronize(CUevent handle) {
-    return driverCall(__func__, [&](Emulator& machine) {
-        const Event& event = machine.events.get(handle);
-        requireAlive(machine, event.device);
-        machine.wait(event.recorded);
-    });
+    return orderingCall(
+        __func__,
+        [&](Emulator& machine) {
+            const Event& event = machine.events.get(handle);
+            requireAlive(machine, event.device);
+            machine.wait(event.recorded);
+            missOnHost(machine, event.unrecorded);
+        },
+        [&](Emulator& machine) { missOnHost(machine, machine.events.get(handle).recorded); });
 }
 
 DRIVER_CALL cuEventQuery(CUevent handle) {
-    return driverCall(__func__, [&](Emulator& machine) {
-        const Event& event = machine.events.get(handle);
-        requireAlive(machine, event.device);
-        const bool done = machine.timeline.poll(event.recorded);
-        requireAlive(machine, event.device);
-        require(done, CUDA_ERROR_NOT_READY);
-    });
+    return orderingCall(
+        __func__,
+        [&](Emulator& machine) {
+            const Event& event = machine.events.get(handle);
+            requireAlive(machine, event.device);
+            const bool done = machine.timeline.poll(event.recorded);
+            requireAlive(machine, event.device);
+            require(done, CUDA_ERROR_NOT_READY);
+            missOnHost(machine, event.unrecorded);
+        },
+        [&](Emulator& machine) { missOnHost(machine, machine.events.get(handle).recorded); });
 }
 
 DRIVER_CALL cuEventElapsedTime(float* milliseconds, CUevent startHandle, CUevent endHandle) {

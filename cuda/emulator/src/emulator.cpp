@@ -46,6 +46,19 @@ void Emulator::initialize() {
     explainFaultsInGuardPages();
 }
 
+void Emulator::restart() {
+    faults.clear();
+    streams.clear();
+    events.clear();
+    functions.clear();
+    modules.clear();
+    blasHandles.clear();
+    devices.clear();
+    races = Races();
+    timeline = Timeline([this](Operation& operation) { execute(operation); });
+    memory = nullptr;
+}
+
 void Emulator::configure(const std::string& key, const std::string& value) {
     if (key == "fault") {
         faults.plan(value);
@@ -53,6 +66,12 @@ void Emulator::configure(const std::string& key, const std::string& value) {
         faults.planDrop(value);
     } else if (key == "faults" && value == "none") {
         faults.clear();
+    } else if (key == "restart" && value == "now") {
+        restart();
+    } else if (key == "run" && value == "all") {
+        for (const Device& each : devices) {
+            timeline.finishAll(each.ordinal);
+        }
     } else {
         settings.set(key, value);
         if (key == "schedule") {
@@ -68,7 +87,9 @@ long Emulator::count(const std::string& what) const {
     }
     std::uint64_t allocations = 0;
     std::uint64_t contexts = 0;
+    std::uint64_t dead = 0;
     for (const Device& each : devices) {
+        dead += each.dead != CUDA_SUCCESS;
         allocations += memory->liveCount(each.ordinal);
         contexts += each.retained > 0;
     }
@@ -77,6 +98,7 @@ long Emulator::count(const std::string& what) const {
         {"streams", streams.size()},  {"events", events.size()},
         {"modules", modules.size()},  {"handles", blasHandles.size()},
         {"contexts", contexts},       {"reports", reports.count()},
+        {"dead", dead},               {"missed", static_cast<std::uint64_t>(missed)},
     };
     for (const auto& [name, number] : counts) {
         if (name == what) {

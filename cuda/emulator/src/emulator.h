@@ -15,6 +15,7 @@
 #include "table.h"
 #include "timeline.h"
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -40,6 +41,8 @@ struct Event {
     unsigned flags;
     /** What its last record stands for; null if it was never recorded. */
     OperationPtr recorded;
+    /** What a record since then would stand for, had it not been dropped; else null. */
+    OperationPtr unrecorded;
 };
 
 /** A kernel of a loaded module. */
@@ -93,14 +96,21 @@ public:
     Table<BlasHandle, BlasHandlePtr> blasHandles;
     /** The grid that a device is running now, for the hooks in its kernel; else null. */
     Grid* running = nullptr;
+    /** Asked before every call that orders, by its plain name, whether to drop it; null if nobody is asked. */
+    std::atomic<int (*)(const char*)> dropper = nullptr;
+    /** How often somebody did not get to know what a dropped call would have told them. */
+    long missed = 0;
 
     void initialize();
 
-    /** `key=value`: a setting, or `fault=`, `drop=`, `faults=none`. */
+    /** Everything is gone, as if the process had begun anew; only handles are not given out again. */
+    void restart();
+
+    /** `key=value`: a setting, or `fault=`, `drop=`, `faults=none`, `run=all`, `restart=now`. */
     void configure(const std::string& key, const std::string& value);
 
     /** How many there are of `allocations`, `pinned`, `streams`, `events`, `modules`, `handles`, `contexts`, `reports`,
-     * or `calls:NAME`. */
+     * `dead`, `missed`, or `calls:NAME`. */
     long count(const std::string& what) const;
 
     /** A device by its ordinal; 101 if there is none. */

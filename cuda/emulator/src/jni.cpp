@@ -10,10 +10,19 @@ namespace {
 
 using JavaEnvironment = void**;  // leads to the function table
 using JavaObject = void*;
+using JavaMachine = void**;
+using JavaMethod = void*;
 
+constexpr int getStaticMethodId = 113;
+constexpr int callStaticBooleanMethod = 117;
+constexpr int newGlobalRef = 21;
+constexpr int deleteLocalRef = 23;
 constexpr int newStringUtf = 167;
 constexpr int getStringUtfChars = 169;
 constexpr int releaseStringUtfChars = 170;
+constexpr int getJavaVm = 219;
+constexpr int getEnv = 6;  // of the table of a JavaVM
+constexpr int jni8 = 0x00010008;
 
 template <typename Function>
 Function* entry(JavaEnvironment* environment, int index) {
@@ -47,6 +56,38 @@ JavaObject javaString(JavaEnvironment* environment, const char* text) {
     return entry<JavaObject(JavaEnvironment*, const char*)>(environment, newStringUtf)(environment, text);
 }
 
+/** Where to ask whether a call is dropped: found when the first question is prepared, and good for the process. */
+struct {
+    JavaMachine* machine;
+    JavaObject type;
+    JavaMethod drops;
+} question;
+
+/** Calls come through JCuda's natives, so their threads are the JVM's. */
+int askJava(const char* call) {
+    JavaEnvironment* environment = nullptr;
+    const auto attached = reinterpret_cast<int (*)(JavaMachine*, JavaEnvironment**, int)>((*question.machine)[getEnv]);
+    if (attached(question.machine, &environment, jni8) != 0) {
+        return 0;
+    }
+    JavaObject name = javaString(environment, call);
+    const unsigned char answer =
+        entry<unsigned char(JavaEnvironment*, JavaObject, JavaMethod, ...)>(environment, callStaticBooleanMethod)(
+            environment, question.type, question.drops, name);
+    entry<void(JavaEnvironment*, JavaObject)>(environment, deleteLocalRef)(environment, name);
+    return answer;
+}
+
+void prepareQuestion(JavaEnvironment* environment, JavaObject type) {
+    if (question.type == nullptr) {
+        entry<int(JavaEnvironment*, JavaMachine**)>(environment, getJavaVm)(environment, &question.machine);
+        question.drops =
+            entry<JavaMethod(JavaEnvironment*, JavaObject, const char*, const char*)>(environment, getStaticMethodId)(
+                environment, type, "drops", "(Ljava/lang/String;)Z");
+        question.type = entry<JavaObject(JavaEnvironment*, JavaObject)>(environment, newGlobalRef)(environment, type);
+    }
+}
+
 }  // namespace
 
 #define NATIVE(type) extern "C" __attribute__((visibility("default"))) type
@@ -55,6 +96,11 @@ NATIVE(JavaObject)
 Java_org_tp4j_device_cuda_Emulator_set(JavaEnvironment* environment, JavaObject, JavaObject setting) {
     const char* wrong = emulatorConfigure(Characters(environment, setting).get());
     return wrong == nullptr ? nullptr : javaString(environment, wrong);
+}
+
+NATIVE(void) Java_org_tp4j_device_cuda_Emulator_ask(JavaEnvironment* environment, JavaObject type, unsigned char ask) {
+    prepareQuestion(environment, type);
+    emulatorDropWhere(ask != 0 ? askJava : nullptr);
 }
 
 NATIVE(std::int64_t)

@@ -47,7 +47,10 @@ Peers peers(const std::string& key, const std::string& value) {
     if (value == "broken-kernels") {
         return Peers::brokenKernels;
     }
-    refuse(key, value, "all, none, broken-copies or broken-kernels");
+    if (value == "broken") {
+        return Peers::broken;
+    }
+    refuse(key, value, "all, none, broken-copies, broken-kernels or broken");
 }
 
 }  // namespace

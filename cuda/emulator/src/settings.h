@@ -16,6 +16,8 @@ enum class Peers {
     brokenCopies,
     /** The driver says that they do, but a kernel reads and writes wrong bytes of another device's memory. */
     brokenKernels,
+    /** Both. */
+    broken,
 };
 
 /** Numbers are decimal; an unknown key or a bad value throws std::invalid_argument naming it. */
@@ -26,7 +28,7 @@ struct Settings {
     std::uint64_t memoryMiB = 32768;
     /** `schedule=eager`, `lazy` or `random:SEED`. */
     Schedule schedule;
-    /** `peers=all`, `none`, `broken-copies` or `broken-kernels`. */
+    /** `peers=all`, `none`, `broken-copies`, `broken-kernels` or `broken`. */
     Peers peers = Peers::all;
     /** `driver=12060`: the version of CUDA that the driver answers to, 1000 major + 10 minor. */
     int driver = 12060;
@@ -40,6 +42,12 @@ struct Settings {
     static std::string variable(const std::string& key);
 
     void set(const std::string& key, const std::string& value);
+
+    /** Whether what is copied between two devices arrives wrong. */
+    bool garblesCopies() const { return peers == Peers::brokenCopies || peers == Peers::broken; }
+
+    /** Whether kernels read and write wrong bytes of another device's memory. */
+    bool garblesKernels() const { return peers == Peers::brokenKernels || peers == Peers::broken; }
 };
 
 }  // namespace emulator

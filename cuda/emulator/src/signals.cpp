@@ -31,7 +31,7 @@ void passOn(int signal, siginfo_t* info, void* context) {
 // Only what is safe in a handler: no lock, no allocation. Arenas never move once they are there.
 void handle(int signal, siginfo_t* info, void* context) {
     const auto address = reinterpret_cast<Address>(info->si_addr);
-    if (Emulator::root().memory->inArena(address)) {
+    if (Emulator::root().memory && Emulator::root().memory->inArena(address)) {
         const char message[] = "emulator: the host touches freed memory, or memory past the end of an allocation\n";
         const auto written = write(STDERR_FILENO, message, sizeof message - 1);
         static_cast<void>(written);
@@ -42,6 +42,11 @@ void handle(int signal, siginfo_t* info, void* context) {
 }  // namespace
 
 void explainFaultsInGuardPages() {
+    static bool installed = false;
+    if (installed) {
+        return;
+    }
+    installed = true;
     struct sigaction action;
     std::memset(&action, 0, sizeof action);
     action.sa_sigaction = handle;

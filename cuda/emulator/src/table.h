@@ -30,6 +30,8 @@ public:
 
     void remove(Handle handle) { things.erase(reinterpret_cast<std::uintptr_t>(handle)); }
 
+    void clear() { things.clear(); }
+
     std::size_t size() const { return things.size(); }
 
     template <typename Visitor>

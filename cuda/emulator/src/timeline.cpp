@@ -41,6 +41,9 @@ OperationPtr Timeline::enqueue(Stream& stream, std::string name, std::vector<Ope
     operation->device = stream.device;
     operation->lane = stream.lane;
     operation->sequence = ++lane.sequence;
+    if (body) {
+        lane.lastWork = lane.sequence;
+    }
     operation->clock = host;
     operation->body = std::move(body);
     if (stream.last) {
@@ -74,13 +77,39 @@ void Timeline::finish(const OperationPtr& operation) {
 
 bool Timeline::poll(const OperationPtr& operation) {
     wander();
-    if (!operation || operation->done) {
+    if (!operation || knows(host, operation->lane, operation->sequence) || operation->asked) {
         finish(operation);
         return true;
     }
-    // A host that polls waits too: what it asks for gets done, but is never done at the first time of asking.
-    runWithNeeds(operation);
+    operation->asked = true;
     return false;
+}
+
+bool Timeline::learns(const Clock& known, const OperationPtr& operation) const {
+    if (!operation) {
+        return false;
+    }
+    for (std::size_t lane = 0; lane < operation->clock.size(); lane++) {
+        const std::uint64_t work = std::min(operation->clock[lane], lanes[lane].lastWork);
+        if (work > 0 && !knows(known, lane, work)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool Timeline::hostLearns(int device) const {
+    return std::any_of(lanes.begin(), lanes.end(), [&](const Lane& lane) {
+        return lane.last && lane.last->device == device && hostLearns(lane.last);
+    });
+}
+
+bool Timeline::streamLearns(const Stream& stream, const OperationPtr& operation) const {
+    Clock known = host;
+    if (stream.last) {
+        join(known, stream.last->clock);
+    }
+    return learns(known, operation);
 }
 
 void Timeline::finishAll(int device) {

@@ -37,6 +37,8 @@ struct Operation {
     std::vector<std::shared_ptr<Operation>> needs;
     std::function<void(Accesses&)> body;
     bool done = false;
+    /** Whether the host has asked for it and was told that it is not done. */
+    bool asked = false;
     std::chrono::steady_clock::time_point finished{};
 };
 using OperationPtr = std::shared_ptr<Operation>;
@@ -81,7 +83,8 @@ public:
     /** The host waits: the operation has run, and whatever is enqueued from now on comes after it. */
     void finish(const OperationPtr& operation);
 
-    /** The host asks whether an operation has run, and then knows. */
+    /** The host asks whether an operation has run, and then knows. A host that polls waits too: what it asks for gets
+     * done, but never at the first time of asking. */
     bool poll(const OperationPtr& operation);
 
     /** The host waits for all that was ever enqueued on a device. */
@@ -89,9 +92,20 @@ public:
 
     const Clock& hostClock() const { return host; }
 
+    /** Whether the host would learn something if it waited for an operation: that work was done, not only marks set. */
+    bool hostLearns(const OperationPtr& operation) const { return learns(host, operation); }
+
+    /** Whether the host would learn something if it waited for a device. */
+    bool hostLearns(int device) const;
+
+    /** Whether a stream would learn something if it waited for an operation. */
+    bool streamLearns(const Stream& stream, const OperationPtr& operation) const;
+
 private:
     struct Lane {
         std::uint64_t sequence = 0;
+        /** The last that does something. */
+        std::uint64_t lastWork = 0;
         bool open = false;
         OperationPtr last;
         std::deque<OperationPtr> pending;
@@ -101,6 +115,7 @@ private:
     void run(const OperationPtr& operation);
     void wander();
     std::vector<OperationPtr> ready() const;
+    bool learns(const Clock& known, const OperationPtr& operation) const;
 
     std::function<void(Operation&)> execute;
     Schedule schedule;

@@ -4,6 +4,8 @@
 
 #include <unistd.h>
 
+#include <cstring>
+
 using namespace testing;
 
 extern "C" int cuMemAdvise();
@@ -76,6 +78,82 @@ TEST(a_dropped_wait_is_reported_as_a_race) {
         OK(cuMemsetD8Async(memory, 2, 16, second));
         EXPECT(reported("race") == drops);
     }
+}
+
+namespace {
+
+/** The call that somebody who is asked drops. */
+const char* unwanted = "";
+
+int isUnwanted(const char* call) {
+    return std::strcmp(call, unwanted) == 0 ? 1 : 0;
+}
+
+/** What is missed without a call by a stream that waits for another's work, and by the host that waits for its own. */
+long missedWithout(const char* call) {
+    const Machine machine;
+    const CUdeviceptr memory = machine.memory(16);
+    const CUstream first = machine.stream();
+    const CUstream second = machine.stream();
+    const CUevent event = machine.event();
+    const long before = emulatorCount("missed");
+    unwanted = call;
+    emulatorDropWhere(isUnwanted);
+    OK(cuMemsetD8Async(memory, 1, 16, first));
+    OK(cuEventRecord(event, first));
+    OK(cuStreamWaitEvent(second, event, 0));
+    OK(cuMemsetD8Async(memory, 2, 16, second));
+    OK(cuStreamSynchronize(second));
+    emulatorDropWhere(nullptr);
+    return emulatorCount("missed") - before;
+}
+
+}  // namespace
+
+TEST(whoever_is_asked_drops_calls) {
+    for (const char* call : {"cuEventRecord", "cuStreamWaitEvent"}) {
+        EXPECT(missedWithout(call) == 1);
+        EXPECT(reported("race"));
+    }
+    EXPECT(missedWithout("cuStreamSynchronize") == 1);
+    EXPECT(missedWithout("cuStreamQuery") == 0);
+    EXPECT(reports().empty());
+}
+
+TEST(a_dropped_call_that_tells_nothing_new_is_not_missed) {
+    const Machine machine;
+    const CUstream stream = machine.stream();
+    const CUevent event = machine.event();
+    unwanted = "cuEventRecord";
+    emulatorDropWhere(isUnwanted);
+    OK(cuMemsetD8Async(machine.memory(16), 1, 16, stream));
+    OK(cuEventRecord(event, stream));
+    OK(cuStreamWaitEvent(stream, event, 0));
+    OK(cuStreamSynchronize(stream));
+    OK(cuEventSynchronize(event));
+    unwanted = "cuStreamSynchronize";
+    OK(cuStreamSynchronize(stream));
+    unwanted = "cuCtxSynchronize";
+    OK(cuCtxSynchronize());
+    EXPECT(emulatorCount("missed") == 0);
+    OK(cuMemsetD8Async(machine.memory(16), 1, 16, stream));
+    OK(cuCtxSynchronize());
+    EXPECT(emulatorCount("missed") == 1);
+}
+
+TEST(a_restart_forgets_everything_and_mends_devices) {
+    Machine machine("lazy");
+    const CUstream stream = machine.stream();
+    machine.memory(16);
+    OK(machine.launch("read_one_past", nullptr, 1, 32, machine.upload(count(4)), machine.memory(16), 5));
+    EXPECT_CODE(CUDA_ERROR_ILLEGAL_ADDRESS, cuCtxSynchronize());
+    EXPECT(emulatorCount("dead") == 1);
+    configure("restart=now");
+    EXPECT(emulatorCount("dead") == 0 && emulatorCount("streams") == 0);
+    const Machine again;
+    EXPECT(emulatorCount("allocations") == 0);
+    EXPECT_CODE(CUDA_ERROR_INVALID_HANDLE, cuStreamSynchronize(stream));
+    EXPECT(again.download<float>(again.upload(count(4)), 4) == count(4));
 }
 
 TEST(planned_faults_can_be_taken_back) {

@@ -179,6 +179,16 @@ TEST(peers_can_garble_what_kernels_do) {
     }
 }
 
+TEST(peers_can_garble_both) {
+    configure("peers=broken");
+    const Machine near("eager", 0);
+    const Machine far("eager", 1);
+    const CUdeviceptr source = near.upload(count(4));
+    const CUdeviceptr destination = far.memory(16);
+    OK(cuMemcpyPeer(destination, far.context, source, near.context, 16));
+    EXPECT(far.download<float>(destination, 4) != count(4));
+}
+
 TEST(a_peer_copy_names_the_memorys_own_contexts) {
     const Machine first("eager", 0);
     const CUdeviceptr theirs = first.upload(count(4));

@@ -104,9 +104,28 @@ TEST(polling_gets_there_but_not_at_once) {
     OK(cuMemcpyDtoHAsync_v2(back, device, 16, stream));
     OK(cuEventRecord(event, stream));
     EXPECT_CODE(CUDA_ERROR_NOT_READY, cuEventQuery(event));
+    EXPECT(back[3] == 0);
     OK(cuEventQuery(event));
     EXPECT(back[3] == 3);
     OK(cuStreamQuery(stream));
+}
+
+TEST(what_ran_is_not_known_at_the_first_time_of_asking) {
+    Machine machine("eager");
+    const CUstream stream = machine.stream();
+    OK(cuMemsetD8Async(machine.memory(16), 1, 16, stream));
+    EXPECT_CODE(CUDA_ERROR_NOT_READY, cuStreamQuery(stream));
+    OK(cuStreamQuery(stream));
+    OK(cuStreamQuery(stream));
+}
+
+TEST(all_can_be_made_to_run) {
+    Machine machine("lazy");
+    float* back = pinned(4, 0);
+    OK(cuMemcpyDtoHAsync_v2(back, machine.upload(count(4)), 16, machine.stream()));
+    EXPECT(back[3] == 0);
+    configure("run=all");
+    EXPECT(back[3] == 3);
 }
 
 TEST(waiting_for_what_was_never_recorded_is_no_wait) {
