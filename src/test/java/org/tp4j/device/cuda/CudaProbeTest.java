@@ -135,7 +135,9 @@ class CudaProbeTest {
         assertTrue(found.contains(" ok: ") || found.endsWith(NO_CUBLAS), found);
     }
 
+    /** Like all that are tagged so, it cannot hold where the libraries lie in a folder already. */
     @Test
+    @Tag("unpacks")
     void aReadOnlyHomeAndTemporaryFolderAreNamed() throws Exception {
         Path readOnly = folder("r-xr-xr-x");
         Path temporary = Files.createDirectory(
@@ -155,6 +157,7 @@ class CudaProbeTest {
     }
 
     @Test
+    @Tag("unpacks")
     void aReadOnlyHomeIsDoneWithout() throws Exception {
         Path readOnly = folder("r-xr-xr-x");
         Path temporary = Files.createDirectory(home.resolve("temporary"));
@@ -173,6 +176,7 @@ class CudaProbeTest {
     }
 
     @Test
+    @Tag("unpacks")
     void aFullTemporaryFolderIsNamed() throws Exception {
         Path readOnly = folder("r-xr-xr-x");
         Path small = Files.createDirectory(home.resolve("small"));
@@ -193,6 +197,7 @@ class CudaProbeTest {
     }
 
     @Test
+    @Tag("unpacks")
     void theFolderForNativesCanBeNamed() throws Exception {
         Path natives = home.resolve("natives");
         String found = line("natives", withoutDriver().property("tp4j.natives", natives));
