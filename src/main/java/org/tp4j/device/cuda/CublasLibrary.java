@@ -21,7 +21,7 @@ final class CublasLibrary {
     private static final String PROPERTY = "tp4j.cublas";
     private static final Soname CUBLAS_12 = new Soname("libcublas.so.12", true);
     private static final Soname CUBLAS_13 = new Soname("libcublas.so.13", false);
-    private static final String FORWARDER = "/org/tp4j/device/cuda/libcublas-forwarder-linux-x86_64.so";
+    static final String FORWARDER = "/org/tp4j/device/cuda/libcublas-forwarder-linux-x86_64.so";
 
     /** Where org.bytedeco:cuda:linux-x86_64-redist has what NVIDIA lets others distribute. */
     private static final String REDISTRIBUTABLE = "/org/bytedeco/cuda/linux-x86_64/";

@@ -14,45 +14,51 @@ import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /** A main class to run in a process of its own, because a process looks for CUDA once and dies with its library. */
-final class JavaProcess {
+public final class JavaProcess {
     private final Class<?> main;
     private final List<String> before = new ArrayList<>();
     private final List<String> options = new ArrayList<>(List.of("--enable-native-access=ALL-UNNAMED"));
     private final List<Path> classPath = new ArrayList<>();
+    private final List<String> arguments = new ArrayList<>();
     private final Map<String, String> environment = new HashMap<>();
 
-    JavaProcess(Class<?> main) {
+    public JavaProcess(Class<?> main) {
         this.main = main;
     }
 
     /** On the emulator's driver, and unless a test says otherwise without any cuBLAS. */
-    JavaProcess onTheEmulatedDriver() {
+    public JavaProcess onTheEmulatedDriver() {
         return property("tp4j.cuda.driver", System.getProperty("tp4j.cuda.driver"));
     }
 
-    JavaProcess property(String name, Object value) {
+    public JavaProcess property(String name, Object value) {
         options.add("-D" + name + "=" + value);
         return this;
     }
 
-    JavaProcess variable(String name, Object value) {
+    public JavaProcess variable(String name, Object value) {
         environment.put(name, value.toString());
         return this;
     }
 
+    public JavaProcess arguments(String... words) {
+        arguments.addAll(List.of(words));
+        return this;
+    }
+
     /** Before all others. */
-    JavaProcess onTheClassPath(Path jarOrFolder) {
+    public JavaProcess onTheClassPath(Path jarOrFolder) {
         classPath.add(jarOrFolder);
         return this;
     }
 
     /** A command that runs the rest of its arguments. */
-    JavaProcess under(String... command) {
+    public JavaProcess under(String... command) {
         before.addAll(List.of(command));
         return this;
     }
 
-    Process start() throws IOException {
+    public Process start() throws IOException {
         List<String> command = new ArrayList<>(before);
         command.add(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         command.addAll(options);
@@ -61,17 +67,19 @@ final class JavaProcess {
                 Stream.concat(classPath.stream().map(Path::toString), Stream.of(System.getProperty("java.class.path")))
                         .collect(Collectors.joining(File.pathSeparator)),
                 main.getName()));
+        command.addAll(arguments);
         ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
         builder.environment().putAll(environment);
         return builder.start();
     }
 
     /** What it prints; it must succeed. */
-    String output() throws IOException, InterruptedException {
+    public String output() throws IOException, InterruptedException {
         return output(start());
     }
 
-    static String output(Process process) throws IOException, InterruptedException {
+    /** What a process prints, which must succeed. */
+    public static String output(Process process) throws IOException, InterruptedException {
         String text = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         assertEquals(0, process.waitFor(), text);
         return text.strip();

@@ -1,0 +1,143 @@
+package org.tp4j.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonToken;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.tp4j.device.cuda.JavaProcess;
+
+/** What doctor prints, and how it exits. */
+class DoctorTest {
+    private record Result(int exitCode, String output) {}
+
+    @Test
+    void withoutCudaItSaysWhyAndSucceeds() throws Exception {
+        Result result = run(withoutDriver().arguments("doctor"));
+        assertEquals(0, result.exitCode(), result.output());
+        assertTrue(result.output().contains("cpu   device 0    ok  CPU "), result.output());
+        assertTrue(result.output().contains("cpu   2-rank mlp  ok  it gave the unsplit layer's bits"), result.output());
+        assertTrue(
+                result.output()
+                        .contains("cuda  driver      NO  the NVIDIA driver's library libcuda.so.1 does not load: "),
+                result.output());
+        assertTrue(
+                result.output().contains("mend: install the NVIDIA driver (on Ubuntu: sudo ubuntu-drivers install)"),
+                result.output());
+    }
+
+    @Test
+    void whatIsRequiredAndMissingIsAFailure() throws Exception {
+        Result result = run(withoutDriver().arguments("doctor", "--require", "cuda"));
+        assertEquals(3, result.exitCode(), result.output());
+        String last = result.output().lines().reduce((first, second) -> second).orElseThrow();
+        assertTrue(
+                last.startsWith("tp4j: no cuda device works: the NVIDIA driver's library libcuda.so.1 does not load: "),
+                result.output());
+        assertEquals(
+                0, run(withoutDriver().arguments("doctor", "--require", "cpu")).exitCode());
+    }
+
+    @Test
+    void aKindThatIsAskedForAloneAndMissingIsAFailure() throws Exception {
+        assertEquals(
+                3, run(withoutDriver().arguments("doctor", "--device", "cuda")).exitCode());
+    }
+
+    @Test
+    void itsJsonHoldsTheSame() throws Exception {
+        Result result = run(withoutDriver().arguments("doctor", "--json"));
+        assertEquals(0, result.exitCode(), result.output());
+        assertEquals(List.of("cpu", "cuda"), values(result.output(), "kind"));
+        assertEquals(List.of("true", "true", "false"), values(result.output(), "works"));
+        assertEquals(
+                List.of("2-rank mlp", "natives", "driver"),
+                values(result.output(), "thing").subList(0, 3));
+        assertTrue(values(result.output(), "mend").stream().anyMatch(mend -> mend.contains("ubuntu-drivers")));
+    }
+
+    @Test
+    @Tag("emulated")
+    void everyDeviceIsLookedAtAndTried() throws Exception {
+        Result result = run(new JavaProcess(Main.class)
+                .onTheEmulatedDriver()
+                .property("tp4j.cublas", System.getProperty("tp4j.cublas"))
+                .variable("TP4J_EMULATOR_DEVICES", "2")
+                .variable("TP4J_EMULATOR_MEMORY", "1024")
+                .arguments("doctor", "--require", "cuda", "--json"));
+        assertEquals(0, result.exitCode(), result.output());
+        List<String> details = values(result.output(), "detail");
+        assertEquals(
+                2,
+                details.stream()
+                        .filter("1024 MiB, 1024 MiB of them free"::equals)
+                        .count(),
+                result.output());
+        assertEquals(
+                2,
+                details.stream()
+                        .filter("the PTX of reduce, elementwise, convert loads"::equals)
+                        .count(),
+                result.output());
+        assertEquals(
+                2,
+                details.stream()
+                        .filter("copies arrive directly, and kernels reach its memory"::equals)
+                        .count(),
+                result.output());
+        assertEquals(
+                3,
+                details.stream()
+                        .filter("it gave the unsplit layer's bits"::equals)
+                        .count(),
+                result.output());
+    }
+
+    @Test
+    @Tag("emulated")
+    void pairsThatDoNotReachEachOtherAreNamed() throws Exception {
+        Result result = run(new JavaProcess(Main.class)
+                .onTheEmulatedDriver()
+                .property("tp4j.cublas", System.getProperty("tp4j.cublas"))
+                .variable("TP4J_EMULATOR_DEVICES", "2")
+                .variable("TP4J_EMULATOR_PEERS", "broken-copies")
+                .arguments("doctor", "--device", "cuda"));
+        assertEquals(0, result.exitCode(), result.output());
+        assertTrue(
+                result.output()
+                        .contains("cuda  to 1        NO  copies go through host memory, because direct ones do not"
+                                + " arrive"),
+                result.output());
+    }
+
+    /** As on a machine without a driver. */
+    private static JavaProcess withoutDriver() {
+        return new JavaProcess(Main.class).property("tp4j.cuda.driver", "/nowhere/libcuda.so.1");
+    }
+
+    private static Result run(JavaProcess program) throws IOException, InterruptedException {
+        Process process = program.start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        return new Result(process.waitFor(), output);
+    }
+
+    /** All values of one name, from a text that must be JSON. */
+    private static List<String> values(String json, String name) throws IOException {
+        List<String> values = new ArrayList<>();
+        try (JsonParser parser = new JsonFactory().createParser(json)) {
+            for (JsonToken token = parser.nextToken(); token != null; token = parser.nextToken()) {
+                if (token.isScalarValue() && name.equals(parser.currentName())) {
+                    values.add(parser.getText());
+                }
+            }
+        }
+        return values;
+    }
+}
