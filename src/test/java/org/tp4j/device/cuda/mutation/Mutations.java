@@ -30,7 +30,6 @@ public final class Mutations {
     private final Table table = new Table();
     private final List<String> failures = new ArrayList<>();
     private final boolean sample;
-    private int absent;
 
     private Mutations(boolean sample) {
         this.sample = sample;
@@ -91,13 +90,12 @@ public final class Mutations {
             Outcome outcome = outcome(rig, scenario, watch);
             verdict = watch.hasStruck() ? outcome.verdict(right, Emulator.count("missed") > missed) : Verdict.ABSENT;
         }
-        if (verdict == Verdict.ABSENT) {
-            absent++;
-            return;
-        }
         table.add(occurrence, verdict);
         if (verdict == Verdict.SURVIVED) {
             failures.add(where + ": survived without " + occurrence);
+        }
+        if (verdict == Verdict.ABSENT) {
+            failures.add(where + ": made once, but not in " + TRIES + " more runs: " + occurrence);
         }
         if (sample && verdict == Verdict.IDLE) {
             sampled.remove(List.of(occurrence.call(), occurrence.lines()));
@@ -129,7 +127,6 @@ public final class Mutations {
 
     private int finish(PrintStream out) {
         table.print(out);
-        out.println(absent + " calls were made in one run, and then not in " + TRIES);
         Set<String> missing = new TreeSet<>(sites.lines());
         missing.removeAll(reached);
         missing.forEach(line -> failures.add("never reached: " + line));
