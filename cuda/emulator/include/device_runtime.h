@@ -25,6 +25,10 @@
 #define gridDim (emulatorGridExtent())
 #define warpSize 32
 
+// What the kernels call of CUDA's mathematical functions that is not exact.
+#define erfc(x) (emulatorErfc(x))
+#define exp(x) (emulatorExp(x))
+
 inline void __syncthreads() {
     emulatorSynchronizeThreads();
 }

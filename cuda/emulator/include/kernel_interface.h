@@ -16,4 +16,6 @@ EmulatorIndex emulatorBlockIndex();
 EmulatorIndex emulatorBlockExtent();
 EmulatorIndex emulatorGridExtent();
 void emulatorSynchronizeThreads();
+double emulatorErfc(double x);
+double emulatorExp(double x);
 }

@@ -8,6 +8,7 @@ import java.util.Map;
 import java.util.Optional;
 import org.tp4j.comm.Ledger;
 import org.tp4j.comm.World;
+import org.tp4j.device.Device;
 import org.tp4j.placement.ShardPlan;
 import org.tp4j.tensor.HostMatrix;
 import org.tp4j.tensor.MatrixFileException;
@@ -32,7 +33,7 @@ final class LayerRun {
         this.out = out;
     }
 
-    private record Outcome(Tensor result, String device, Ledger ledger, double seconds) {}
+    private record Outcome(Tensor result, Device device, Ledger ledger, double seconds) {}
 
     private record Check(ErrorReport error, boolean bitwiseEqual, boolean passed) {}
 
@@ -46,7 +47,7 @@ final class LayerRun {
             outcome = split(options.ranks());
             if (options.check()) {
                 progress.step("the unsplit layer, and the reference in higher precision");
-                check = Optional.of(check(outcome.result().matrix()));
+                check = Optional.of(check(outcome));
             }
             if (file.isPresent()) {
                 progress.step("writing " + file.get().path());
@@ -70,13 +71,14 @@ final class LayerRun {
             HostMatrix y = world.compute(layer.forward());
             double seconds = (System.nanoTime() - start) * 1e-9;
             Tensor result = layer.x().tensor().withFeatures(y);
-            return new Outcome(result, world.device(0).name(), world.ledger(), seconds);
+            return new Outcome(result, world.device(0), world.ledger(), seconds);
         }
     }
 
-    private Check check(HostMatrix result) {
+    private Check check(Outcome outcome) {
+        HostMatrix result = outcome.result().matrix();
         int blocks = options.tpInvariant() ? ShardPlan.CANONICAL_BLOCKS : options.ranks();
-        Arithmetic arithmetic = Arithmetic.of(layer.dtype(), layer.summed() ? blocks : 1);
+        Arithmetic arithmetic = Arithmetic.of(outcome.device(), layer.dtype(), layer.summed() ? blocks : 1);
         ErrorReport error = Comparison.of(layer.problem(), arithmetic, result);
         try (Tensor unsplit = split(1).result()) {
             boolean equal = Bits.equal(unsplit.matrix(), result);
@@ -87,7 +89,7 @@ final class LayerRun {
     private Map<String, Object> json(Outcome outcome, Optional<Check> check) {
         Map<String, Object> object = new LinkedHashMap<>();
         object.put("command", layer.command());
-        object.put("device", outcome.device());
+        object.put("device", outcome.device().name());
         object.put("world_size", options.ranks());
         object.put("dtype", layer.dtype().label());
         object.put("weight_layout", layer.layout().label());
@@ -117,7 +119,7 @@ final class LayerRun {
                 "  %d rank%s on %s: %s, %d bytes moved, %.3g s%n",
                 options.ranks(),
                 options.ranks() == 1 ? "" : "s",
-                outcome.device(),
+                outcome.device().name(),
                 collectives(outcome.ledger()),
                 outcome.ledger().bytesMoved(),
                 outcome.seconds());

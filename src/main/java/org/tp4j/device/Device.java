@@ -1,6 +1,7 @@
 package org.tp4j.device;
 
 import java.util.List;
+import org.tp4j.tensor.DType;
 
 /** One processor with memory of its own that ranks can be bound to. Thread-safe. */
 public interface Device {
@@ -26,6 +27,12 @@ public interface Device {
 
     /** Bytes of this device's memory in matrices that are not yet released; memory kept for reuse does not count. */
     long liveBytes();
+
+    /**
+     * Largest relative error of one operation in the sums of a product of {@code dtype} operands: the accumulator's unit
+     * roundoff where it rounds to nearest, twice that where it truncates.
+     */
+    double roundoff(DType dtype);
 
     /** The faster way to sum {@code bytes} bytes over {@code ranks} ranks; the same answer for the same question. */
     AllReduceAlgorithm allReduceAlgorithm(long bytes, int ranks);

@@ -1,6 +1,7 @@
 package org.tp4j.verify;
 
 import java.util.Objects;
+import org.tp4j.device.Device;
 import org.tp4j.tensor.DType;
 
 /**
@@ -22,6 +23,11 @@ public record Arithmetic(DType dtype, int parts, double roundoff) {
         if (!(roundoff > 0 && roundoff < 1)) {
             throw new IllegalArgumentException("roundoff is " + roundoff + ": must be between 0 and 1");
         }
+    }
+
+    /** What a device promises. */
+    public static Arithmetic of(Device device, DType dtype, int parts) {
+        return new Arithmetic(dtype, parts, device.roundoff(dtype));
     }
 
     /** An accumulator that rounds to nearest. */

@@ -63,7 +63,7 @@ final class SameBitsLaws {
 
     static Finding tpInvariant(Trial trial) {
         MlpProblem p = trial.realMlp(Nonlinearity.SILU, true);
-        Arithmetic arithmetic = Arithmetic.of(trial.dtype(), ShardPlan.CANONICAL_BLOCKS);
+        Arithmetic arithmetic = Arithmetic.of(trial.world().device(0), trial.dtype(), ShardPlan.CANONICAL_BLOCKS);
         try (HostMatrix one = Split.mlp(trial.worlds().tpInvariant(1), p, trial.dtype());
                 HostMatrix many = Split.mlp(trial.worlds().tpInvariant(trial.worldSize()), p, trial.dtype())) {
             return Finding.sameBits("1 rank and " + trial.worldSize(), one, many)

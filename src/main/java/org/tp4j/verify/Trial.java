@@ -24,7 +24,7 @@ record Trial(Law law, Worlds worlds, int worldSize, DType dtype, Shape shape, We
 
     /** What a plain world of this size promises. */
     Arithmetic arithmetic() {
-        return Arithmetic.of(dtype, worldSize);
+        return Arithmetic.of(world().device(0), dtype, worldSize);
     }
 
     LinearProblem integers() {

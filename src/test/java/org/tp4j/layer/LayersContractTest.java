@@ -290,8 +290,9 @@ class LayersContractTest {
         }
     }
 
-    private static void assertWithinBound(Problem problem, int parts, HostMatrix y) {
-        ErrorReport report = Comparison.of(problem, Arithmetic.of(y.dtype(), parts), y);
+    private void assertWithinBound(Problem problem, int parts, HostMatrix y) {
+        ErrorReport report =
+                Comparison.of(problem, Arithmetic.of(machine.devices().get(0), y.dtype(), parts), y);
         assertTrue(report.passed(), () -> problem.shape() + " over " + parts + " ranks: " + report);
     }
 

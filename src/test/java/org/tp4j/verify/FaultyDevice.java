@@ -7,6 +7,7 @@ import org.tp4j.device.Device;
 import org.tp4j.device.DeviceKind;
 import org.tp4j.device.Event;
 import org.tp4j.device.Stream;
+import org.tp4j.tensor.DType;
 
 /** A device whose streams change the arguments of what they are asked to do. */
 record FaultyDevice(Device device, Fault fault) implements Device {
@@ -54,6 +55,11 @@ record FaultyDevice(Device device, Fault fault) implements Device {
     @Override
     public long liveBytes() {
         return device.liveBytes();
+    }
+
+    @Override
+    public double roundoff(DType dtype) {
+        return device.roundoff(dtype);
     }
 
     @Override

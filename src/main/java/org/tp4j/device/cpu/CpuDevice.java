@@ -8,6 +8,7 @@ import org.tp4j.device.DeviceKind;
 import org.tp4j.device.Event;
 import org.tp4j.device.OutOfDeviceMemoryException;
 import org.tp4j.device.Stream;
+import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMemory;
 import org.tp4j.tensor.OutOfHostMemoryException;
 
@@ -71,6 +72,11 @@ final class CpuDevice implements Device {
     @Override
     public long liveBytes() {
         return store.liveBytes();
+    }
+
+    @Override
+    public double roundoff(DType dtype) {
+        return dtype.accumulator().unitRoundoff();
     }
 
     @Override

@@ -24,6 +24,7 @@ import org.tp4j.device.Event;
 import org.tp4j.device.Finding;
 import org.tp4j.device.OutOfDeviceMemoryException;
 import org.tp4j.device.Stream;
+import org.tp4j.tensor.DType;
 
 /** One GPU. */
 final class CudaDevice implements Device {
@@ -98,6 +99,13 @@ final class CudaDevice implements Device {
     @Override
     public long liveBytes() {
         return store.liveBytes();
+    }
+
+    /** Tensor cores, which multiply 16-bit numbers, truncate (Fasi, Higham, Mikaitis, Pranesh, PeerJ CS 7:e330, 2021). */
+    @Override
+    public double roundoff(DType dtype) {
+        boolean truncates = dtype == DType.F16 || dtype == DType.BF16;
+        return (truncates ? 2 : 1) * dtype.accumulator().unitRoundoff();
     }
 
     @Override
