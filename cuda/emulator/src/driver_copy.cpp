@@ -83,6 +83,7 @@ void checkOwner(Emulator& machine, CUcontext context, const Side& side) {
     const Device& device = machine.device(ordinalOf(machine, context));
     const Allocation* allocation = machine.memory->find(side.begin);
     require(device.retained > 0, CUDA_ERROR_INVALID_CONTEXT);
+    require(device.dead == CUDA_SUCCESS, device.dead);
     require(allocation == nullptr || allocation->owner == device.ordinal, CUDA_ERROR_INVALID_VALUE);
 }
 

@@ -174,7 +174,7 @@ FAULTS = {
     "no cuBLAS handle": ("cublasCreate@2:1:3", ["creating a cuBLAS handle", "CUBLAS_STATUS_ALLOC_FAILED"]),
     "a module that does not load": ("cuModuleLoadData@2:1:222", ["loading ", ".ptx of", "UNSUPPORTED_PTX_VERSION"]),
     "a refused upload": ("cuMemcpyHtoDAsync@2:1:1", ["a copy of f32 (", "to the device", "CUDA_ERROR_INVALID_VALUE"]),
-    "a refused product": ("cublasGemmEx@2:1:13", ["the product of x f32 (", "and w f32 (", "EXECUTION_FAILED"]),
+    "a refused product": ("cublasGemmEx_64@2:1:13", ["the product of x f32 (", "and w f32 (", "EXECUTION_FAILED"]),
     "a refused launch": ("cuLaunchKernel@2:1:701", ["launching ", "rows of", "LAUNCH_OUT_OF_RESOURCES"]),
     "a failed launch": ("kernel@2:1:719:sticky", ["CUDA_ERROR_LAUNCH_FAILED"]),
     "a failed product": ("gemm@2:1:700:sticky", ["CUDA_ERROR_ILLEGAL_ADDRESS"]),

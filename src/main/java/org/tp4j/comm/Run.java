@@ -118,7 +118,7 @@ final class Run {
     }
 
     static String seconds(Duration duration) {
-        double seconds = duration.toNanos() * 1e-9;
+        double seconds = duration.toNanos() / 1e9;
         return (seconds == Math.rint(seconds) ? Long.toString((long) seconds) : Double.toString(seconds)) + " s";
     }
 }

@@ -66,12 +66,12 @@ public final class BlockCache<B extends Block> {
     public void close(Stream stream) {
         trim(stream);
         store.freeQuarantined(stream);
-        quarantine();
+        free.forEach(store::quarantine);
+        abandon();
     }
 
-    /** Gives everything to the device without freeing it: for a stream that failed, whose device may still be at work. */
-    public void quarantine() {
-        free.forEach(store::quarantine);
+    /** Lets go of everything without freeing it: for a stream that failed, whose device may still be at work. */
+    public void abandon() {
         free.replaceAll(blocks -> List.of());
         freeBytes = 0;
         store.closeAccount(liveBytes);

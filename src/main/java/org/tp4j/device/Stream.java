@@ -52,7 +52,8 @@ public interface Stream extends AutoCloseable {
      * The sum of {@code parts} in the given order, plus {@code addends}, rounded once, into every one of {@code
      * destinations}: for the elements {@code [from, to)} of the matrices, counted in row-major order. Parts are packed,
      * equal in shape, and of the destinations' accumulator dtype; destinations are packed and of one dtype; the addends
-     * have the destinations' dtype or their accumulator's. A single part is allowed: then this rounds and adds.
+     * have the destinations' dtype or their accumulator's. A single part is allowed: then this rounds and adds. A
+     * destination may be one of the parts, or the residual; no other overlap is allowed.
      */
     void reduce(
             List<DeviceMatrix> parts,

@@ -23,6 +23,7 @@ import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.tp4j.device.DeviceMatrix;
 import org.tp4j.device.Machine;
+import org.tp4j.device.OutOfDeviceMemoryException;
 import org.tp4j.placement.Partial;
 import org.tp4j.placement.Replicated;
 import org.tp4j.tensor.DType;
@@ -71,6 +72,30 @@ class FaultsContractTest {
                                 && other.getMessage().contains("because rank 2 had failed"),
                         other.getMessage());
             }
+            assertWorks(world);
+        }
+        assertEquals(liveBefore, machine.liveBytes());
+    }
+
+    @Test
+    void aRankWithoutMemoryReleasesTheOthers() {
+        long columns = 1L << 45;
+        try (World world = open(4)) {
+            RankException failure = failsPromptly(world, rank -> {
+                allReduce(rank, 8);
+                if (rank.index() == 2) {
+                    zeros(rank, columns);
+                }
+                allReduce(rank, 8);
+            });
+            assertInstanceOf(OutOfDeviceMemoryException.class, failure.getCause());
+            assertContains(
+                    failure,
+                    "rank 2 failed after all_reduce #1 of world: "
+                            + world.device(2).name() + " has no memory for a block of " + columns * Float.BYTES
+                            + " bytes");
+            assertEquals(3, failure.getSuppressed().length, "the other ranks: " + List.of(failure.getSuppressed()));
+            assertEquals(liveBefore, machine.liveBytes());
             assertWorks(world);
         }
         assertEquals(liveBefore, machine.liveBytes());
@@ -349,7 +374,7 @@ class FaultsContractTest {
         }
     }
 
-    private static DeviceMatrix zeros(Rank rank, int features) {
+    private static DeviceMatrix zeros(Rank rank, long features) {
         DeviceMatrix matrix = rank.innermost().allocate(DType.F32, 1, features);
         matrix.scope().stream().zero(matrix);
         return matrix;

@@ -154,6 +154,31 @@ class ReduceContractTest {
         assertSameBits("twice itself", (row, column) -> 2 * before.get(row, column), work.download(part));
     }
 
+    /** More destinations than a device may write at once: none is read after it was written. */
+    @Test
+    void manyDestinationsMayBeAPartAndTheResidual() {
+        Random random = Workplace.random();
+        for (int partCount : new int[] {1, 3}) {
+            List<HostMatrix> parts = parts(random, DType.F32, partCount, 5, 67);
+            HostMatrix residual = Workplace.uniform(random, DType.F32, 5, 67);
+            List<DeviceMatrix> given = uploaded(parts);
+            DeviceMatrix added = work.upload(residual);
+            List<DeviceMatrix> destinations = new ArrayList<>(List.of(added, given.get(0)));
+            while (destinations.size() < 19) {
+                destinations.add(work.scope.allocate(DType.F32, 5, 67));
+            }
+            Addends addends = new Addends(Optional.empty(), Optional.of(added));
+            work.stream.reduce(given, 0, 5 * 67, SumOrder.LEFT, addends, destinations);
+            for (DeviceMatrix destination : destinations) {
+                assertSameBits(
+                        partCount + " parts into destination " + destinations.indexOf(destination),
+                        (row, column) ->
+                                expected(DType.F32, parts, SumOrder.LEFT, row, column, 0, residual.get(row, column), 2),
+                        work.download(destination));
+            }
+        }
+    }
+
     @Test
     void aStridedResidualIsReadRowByRow() {
         Random random = Workplace.random();

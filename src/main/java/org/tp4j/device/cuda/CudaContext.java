@@ -3,6 +3,7 @@ package org.tp4j.device.cuda;
 import static jcuda.driver.JCudaDriver.cuCtxSetCurrent;
 import static jcuda.driver.JCudaDriver.cuDevicePrimaryCtxRetain;
 import static jcuda.driver.JCudaDriver.cuGetErrorString;
+import static jcuda.driver.JCudaDriver.cuStreamQuery;
 
 import java.util.Optional;
 import java.util.Set;
@@ -11,6 +12,7 @@ import java.util.function.Supplier;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
+import jcuda.driver.CUstream;
 import org.tp4j.device.DeviceException;
 
 /**
@@ -24,6 +26,7 @@ final class CudaContext {
     private static final Set<Integer> STICKY = Set.of(
             CUresult.CUDA_ERROR_ECC_UNCORRECTABLE,
             CUresult.CUDA_ERROR_NVLINK_UNCORRECTABLE,
+            226, // CUDA_ERROR_CONTAINED, newer than this JCuda
             CUresult.CUDA_ERROR_ILLEGAL_ADDRESS,
             CUresult.CUDA_ERROR_LAUNCH_TIMEOUT,
             CUresult.CUDA_ERROR_ASSERT,
@@ -32,7 +35,9 @@ final class CudaContext {
             CUresult.CUDA_ERROR_MISALIGNED_ADDRESS,
             CUresult.CUDA_ERROR_INVALID_ADDRESS_SPACE,
             CUresult.CUDA_ERROR_INVALID_PC,
-            CUresult.CUDA_ERROR_LAUNCH_FAILED);
+            CUresult.CUDA_ERROR_LAUNCH_FAILED,
+            721, // CUDA_ERROR_TENSOR_MEMORY_LEAK, newer than this JCuda
+            CUresult.CUDA_ERROR_EXTERNAL_DEVICE);
 
     private final CUdevice device;
     private final String name;
@@ -101,10 +106,20 @@ final class CudaContext {
         boolean known = cuGetErrorString(result, text) == CUresult.CUDA_SUCCESS && text[0] != null;
         DeviceException exception = new DeviceException(name + ": " + operation + " failed with "
                 + CUresult.stringFor(result) + " (" + result + (known ? ": " + text[0] : "") + ")");
-        if (STICKY.contains(result)) {
+        if (STICKY.contains(result) && hasFailed()) {
             death.compareAndSet(Optional.empty(), Optional.of(exception));
         }
         return exception;
+    }
+
+    /** Whether it is this device that gives sticky errors: a copy between two gives those of the other one too. */
+    private boolean hasFailed() {
+        if (context.isEmpty()) {
+            return true; // it was the opening that failed
+        }
+        int result = cuCtxSetCurrent(context.get());
+        result = result == CUresult.CUDA_SUCCESS ? cuStreamQuery(new CUstream()) : result;
+        return STICKY.contains(result);
     }
 
     private synchronized CUcontext retain() {

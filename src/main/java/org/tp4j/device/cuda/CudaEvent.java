@@ -8,6 +8,7 @@ import static jcuda.driver.JCudaDriver.cuEventRecord;
 import static jcuda.driver.JCudaDriver.cuStreamWaitEvent;
 
 import java.time.Duration;
+import java.util.function.Supplier;
 import jcuda.driver.CUevent;
 import jcuda.driver.CUstream;
 import org.tp4j.device.Event;
@@ -39,26 +40,34 @@ final class CudaEvent implements Event {
                 + event.getClass().getSimpleName() + ") was used on a CUDA stream");
     }
 
-    /** Marks the end of what is enqueued on a stream of this event's device; its context is current. */
-    void record(CUstream stream) {
+    /**
+     * Marks the end of what is enqueued on a stream of this event's device, whose context is current.
+     *
+     * @param behind what was enqueued last, for messages
+     */
+    void record(CUstream stream, Supplier<String> behind) {
         if (state == State.CLOSED) {
             throw new IllegalStateException("a CUDA event was recorded after it was closed");
         }
-        context.check(cuEventRecord(event, stream), () -> "recording an event");
+        context.check(cuEventRecord(event, stream), () -> "recording an event behind " + behind.get());
         state = State.RECORDED;
     }
 
-    /** Makes a stream of any device wait, whose context is current. */
-    void await(CudaContext waiting, CUstream stream) {
+    /**
+     * Makes a stream of any device wait, whose context is current.
+     *
+     * @param behind what was enqueued last on that stream, for messages
+     */
+    void await(CudaContext waiting, CUstream stream, Supplier<String> behind) {
         if (state != State.RECORDED) {
             throw new IllegalStateException("a CUDA stream was told to await an event that was "
                     + (state == State.NEW ? "never recorded" : "closed"));
         }
-        waiting.check(cuStreamWaitEvent(stream, event, 0), () -> "waiting for an event");
+        waiting.check(cuStreamWaitEvent(stream, event, 0), () -> "waiting for an event behind " + behind.get());
     }
 
     /** Waits on the host until the last record has been reached. */
-    void awaitOnHost(Duration limit, String what) {
+    void awaitOnHost(Duration limit, Supplier<String> what) {
         new HostWait(context, limit, what).until(() -> cuEventQuery(event));
     }
 

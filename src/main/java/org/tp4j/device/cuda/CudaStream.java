@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.function.Supplier;
 import jcuda.driver.CUstream;
 import org.tp4j.device.Addends;
 import org.tp4j.device.Arguments;
@@ -45,7 +46,17 @@ final class CudaStream implements Stream {
     private final ElementwiseKernels elementwise;
     private final ReduceKernel reduceKernel;
     private Optional<Relay> relay = Optional.empty();
-    private boolean closed;
+    private State state = State.OPEN;
+
+    /** What was given last, for messages: what fails on a device is noticed later. */
+    private Supplier<String> last = () -> "nothing";
+
+    private enum State {
+        OPEN,
+        CLOSED,
+        /** Closed before all had run: the device may still be at work on the memory. */
+        ABANDONED
+    }
 
     CudaStream(CudaDevice device, BlockCache<CudaBlock> cache) {
         this.device = device;
@@ -53,7 +64,7 @@ final class CudaStream implements Stream {
         this.cache = cache;
         context.enter();
         context.check(cuStreamCreate(stream, CU_STREAM_NON_BLOCKING), () -> "creating a stream");
-        this.products = new Products(device, stream);
+        this.products = new Products(this);
         this.transfers = new HostTransfers(context, stream);
         this.elementwise = new ElementwiseKernels(device.kernels());
         this.reduceKernel = new ReduceKernel(device.kernels());
@@ -74,7 +85,7 @@ final class CudaStream implements Stream {
 
     @Override
     public DeviceMatrix allocate(Scope scope, DType dtype, long rows, long columns) {
-        if (closed) {
+        if (state != State.OPEN) {
             throw new IllegalStateException(
                     "a " + dtype + " matrix (" + rows + ", " + columns + ") was asked of a stream that was closed");
         }
@@ -101,8 +112,10 @@ final class CudaStream implements Stream {
     public void release(DeviceMatrix matrix) {
         CudaMatrix.of(matrix);
         cache.giveBack((CudaBlock) matrix.block());
-        if (closed) {
+        if (state == State.CLOSED) {
             cache.close(this);
+        } else if (state == State.ABANDONED) {
+            cache.abandon();
         }
     }
 
@@ -110,6 +123,7 @@ final class CudaStream implements Stream {
     public void upload(HostMatrix source, DeviceMatrix destination) {
         Arguments.forUpload(source, destination);
         Region target = CudaMatrix.of(destination).region();
+        last = () -> "the upload of " + destination;
         context.enter();
         if (source.dtype() == target.dtype()) {
             transfers.upload(source, (tile, elements) -> Copies.fromHost(stream, elements.pointer(), tile.of(target)));
@@ -122,12 +136,14 @@ final class CudaStream implements Stream {
     public void download(DeviceMatrix source, HostMatrix destination, Duration limit) {
         Objects.requireNonNull(limit, "limit");
         Arguments.forDownload(source, destination);
+        last = () -> "the download of " + source;
         context.enter();
         transfers.download(CudaMatrix.of(source).region(), destination, limit);
     }
 
     @Override
     public void zero(DeviceMatrix destination) {
+        last = () -> "zeroing " + destination;
         context.enter();
         zero(CudaMatrix.of(destination).region());
     }
@@ -135,6 +151,7 @@ final class CudaStream implements Stream {
     @Override
     public void copy(DeviceMatrix source, DeviceMatrix destination) {
         Arguments.forCopy(source, destination);
+        last = () -> "a copy of " + source;
         context.enter();
         copy(CudaMatrix.of(source).region(), CudaMatrix.of(destination).region());
     }
@@ -142,6 +159,7 @@ final class CudaStream implements Stream {
     @Override
     public void gemm(DeviceMatrix x, DeviceMatrix w, WeightLayout layout, DeviceMatrix y) {
         Arguments.forGemm(x, w, layout, y);
+        last = () -> "the product of x " + x + " and w " + w + ", " + layout.label();
         context.enter();
         Region result = CudaMatrix.of(y).region();
         if (result.isEmpty()) {
@@ -163,6 +181,9 @@ final class CudaStream implements Stream {
             Addends addends,
             List<DeviceMatrix> destinations) {
         Arguments.forReduce(parts, from, to, addends, destinations);
+        DeviceMatrix first = parts.get(0); // callers use the list again
+        int count = parts.size();
+        last = () -> "the sum of elements " + from + " to " + to + " of " + count + " parts " + first;
         context.enter();
         if (from < to) {
             new Reduction(this, order, CudaMatrix.of(destinations.get(0)), from, to).run(parts, addends, destinations);
@@ -172,6 +193,7 @@ final class CudaStream implements Stream {
     @Override
     public void apply(Nonlinearity f, DeviceMatrix source, DeviceMatrix destination) {
         Arguments.forApply(source, destination);
+        last = () -> f.label() + " of " + source;
         context.enter();
         elementwise.apply(
                 stream,
@@ -184,6 +206,7 @@ final class CudaStream implements Stream {
     public void applyGated(Nonlinearity f, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix destination) {
         Arguments.forApply(gate, destination);
         Arguments.forApply(up, destination);
+        last = () -> f.label() + " of " + gate + ", times " + up;
         context.enter();
         elementwise.applyGated(
                 stream,
@@ -197,49 +220,52 @@ final class CudaStream implements Stream {
     public void record(Event event) {
         CudaEvent own = CudaEvent.of(event);
         context.enter();
-        own.record(stream);
+        own.record(stream, last);
     }
 
     @Override
     public void await(Event event) {
         CudaEvent awaited = CudaEvent.of(event);
-        if (closed) {
-            awaited.awaitOnHost(CLOSING_LIMIT, "the readers of a closed stream's memory");
+        if (state != State.OPEN) {
+            awaited.awaitOnHost(CLOSING_LIMIT, () -> "the readers of a closed stream's memory");
             return;
         }
         context.enter();
-        awaited.await(context, stream);
+        awaited.await(context, stream, last);
     }
 
     @Override
     public void synchronize(Duration limit) {
         Objects.requireNonNull(limit, "limit");
-        if (!closed) {
-            new HostWait(context, limit, "all that a stream was given").until(() -> cuStreamQuery(stream));
+        if (state == State.OPEN) {
+            new HostWait(context, limit, () -> "all that a stream was given, " + last.get() + " being the last")
+                    .until(() -> cuStreamQuery(stream));
         }
     }
 
     @Override
     public void close() {
-        if (closed) {
+        if (state != State.OPEN) {
             return;
         }
         try {
+            products.releaseWorkspace();
             cache.close(this);
             synchronize(CLOSING_LIMIT); // if there was no memory to free, nobody has waited yet
         } catch (DeviceException e) {
             // The device is dead or does not end: what the stream held stays as it is.
             LOG.log(System.Logger.Level.DEBUG, "a stream could not be closed", e);
-            closed = true;
-            cache.quarantine();
+            state = State.ABANDONED;
+            cache.abandon();
             return;
         }
-        closed = true;
+        state = State.CLOSED;
         relay.ifPresent(Relay::close);
         transfers.close();
         products.close();
-        context.enterToRelease();
-        cuStreamDestroy(stream);
+        if (context.enterToRelease()) {
+            cuStreamDestroy(stream);
+        }
     }
 
     /** A block for a while, to be given back on this stream; the context is current. */

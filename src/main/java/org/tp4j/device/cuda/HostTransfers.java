@@ -31,6 +31,7 @@ final class HostTransfers implements AutoCloseable {
         private Optional<PinnedMemory> memory = Optional.empty();
         private Optional<CudaEvent> moved = Optional.empty();
         private Optional<Consumer<ByteBuffer>> whenMoved = Optional.empty();
+        private String what = "nothing";
         private boolean moving;
 
         /** Room for so many bytes, which the device may still be moving. */
@@ -41,23 +42,24 @@ final class HostTransfers implements AutoCloseable {
                 memory = Optional.empty();
                 memory = Optional.of(new PinnedMemory(context, bytes));
             }
+            if (moved.isEmpty()) { // now, because a failure must not come between a copy and its mark
+                moved = Optional.of(new CudaEvent(context));
+            }
             return memory.get();
         }
 
         /** Notes that the device has been told to move the memory. */
-        void enqueued(Optional<Consumer<ByteBuffer>> afterwards) {
+        void enqueued(String name, Optional<Consumer<ByteBuffer>> afterwards) {
             moving = true; // first: a failing record leaves the memory in use
+            what = name;
             whenMoved = afterwards;
-            if (moved.isEmpty()) {
-                moved = Optional.of(new CudaEvent(context));
-            }
-            moved.get().record(stream);
+            moved.orElseThrow().record(stream, () -> what);
         }
 
         /** Waits until the device has moved the memory, and does with it what is to be done. */
         void finish(Duration limit) {
             if (moving) {
-                moved.orElseThrow().awaitOnHost(limit, "a transfer between host and device");
+                moved.orElseThrow().awaitOnHost(limit, () -> what);
                 moving = false;
                 Optional<Consumer<ByteBuffer>> afterwards = whenMoved;
                 whenMoved = Optional.empty();
@@ -90,13 +92,14 @@ final class HostTransfers implements AutoCloseable {
 
     /** Enqueues copies of a host matrix, tile by tile; it is not needed any more when this returns. */
     void upload(HostMatrix source, TileTarget target) {
+        String what = "the upload of " + source;
         Tile.forEach(source.dtype(), source.rows(), source.columns(), tile -> {
             Slot slot = next();
             slot.finish(UPLOAD_LIMIT); // before the host writes there
             PinnedMemory room = slot.room(tile.bytes(source.dtype()), UPLOAD_LIMIT);
             read(source, tile, room.bytes());
             target.enqueue(tile, room);
-            slot.enqueued(Optional.empty());
+            slot.enqueued(what, Optional.empty());
         });
     }
 
@@ -109,13 +112,14 @@ final class HostTransfers implements AutoCloseable {
 
     /** Copies a matrix to the host; has happened when this returns. */
     void download(Region source, HostMatrix target, Duration limit) {
+        String what = "the download of " + source;
         try {
             Tile.forEach(source.dtype(), source.rows(), source.columns(), tile -> {
                 Slot slot = next();
                 slot.empty(limit);
                 PinnedMemory room = slot.room(tile.bytes(source.dtype()), limit); // the device writes there in its turn
                 Copies.toHost(stream, tile.of(source), room.pointer());
-                slot.enqueued(Optional.of(bytes -> write(bytes, tile, target)));
+                slot.enqueued(what, Optional.of(bytes -> write(bytes, tile, target)));
             });
             next().empty(limit);
             next().empty(limit);

@@ -3,6 +3,7 @@ package org.tp4j.device.cuda;
 import java.time.Duration;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.IntSupplier;
+import java.util.function.Supplier;
 import jcuda.driver.CUresult;
 import org.tp4j.device.DeviceException;
 
@@ -14,7 +15,7 @@ import org.tp4j.device.DeviceException;
  * @param limit how long to wait
  * @param what is waited for, as messages say it
  */
-record HostWait(CudaContext context, Duration limit, String what) {
+record HostWait(CudaContext context, Duration limit, Supplier<String> what) {
     private static final int SPINS = 200;
     private static final int YIELDS = 200;
     private static final long SHORTEST_PARK_NANOS = 10_000;
@@ -42,7 +43,7 @@ record HostWait(CudaContext context, Duration limit, String what) {
             checkPatience(start);
             result = query.getAsInt();
         }
-        context.check(result, () -> "waiting for " + what);
+        context.check(result, () -> "waiting for " + what.get());
     }
 
     @SuppressWarnings("ThreadPriorityCheck") // where threads outnumber cores the awaited one may need this core
@@ -52,11 +53,11 @@ record HostWait(CudaContext context, Duration limit, String what) {
 
     private void checkPatience(long start) {
         if (System.nanoTime() - start > limit.toNanos()) {
-            throw new DeviceException(context + ": waiting for " + what + " took longer than the limit of "
-                    + limit.toNanos() * 1e-9 + " s");
+            throw new DeviceException(context + ": waiting for " + what.get() + " took longer than the limit of "
+                    + limit.toNanos() / 1e9 + " s");
         }
         if (Thread.currentThread().isInterrupted()) {
-            throw new DeviceException(context + ": the thread was interrupted while waiting for " + what);
+            throw new DeviceException(context + ": the thread was interrupted while waiting for " + what.get());
         }
     }
 }

@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
+import org.tp4j.device.DeviceException;
 import org.tp4j.device.Finding;
 import org.tp4j.device.SumOrder;
 import org.tp4j.tensor.DType;
@@ -26,6 +27,8 @@ import org.tp4j.tensor.DType;
  * does not keep. Thread-safe.
  */
 final class PeerAccess {
+    private static final System.Logger LOG = System.getLogger(PeerAccess.class.getName());
+
     private static final int WORDS = 4096;
     private static final long BYTES = 4L * WORDS;
     private static final Duration LIMIT = Duration.ofSeconds(30);
@@ -183,18 +186,33 @@ final class PeerAccess {
 
         /** Waits for this device. */
         void finish() {
-            new HostWait(device.context(), LIMIT, "a trial of peer access").until(() -> cuStreamQuery(stream));
+            new HostWait(device.context(), LIMIT, () -> "a trial of peer access").until(() -> cuStreamQuery(stream));
         }
 
+        /** Frees everything; what the device may still be at work on, because it does not end, stays. */
         @Override
         public void close() {
-            if (!device.context().isDead()) {
-                finish(); // after a failure it may be at work
-            }
-            host.close();
-            if (device.context().enterToRelease()) {
+            if (comesToRest()) {
+                host.close();
+                device.context().enterToRelease();
                 cuMemFree(memory); // of nothing it does nothing
                 cuStreamDestroy(stream);
+            }
+        }
+
+        /** Waits for this device, although the thread may be interrupted. */
+        private boolean comesToRest() {
+            boolean interrupted = Thread.interrupted();
+            try {
+                finish();
+                return true;
+            } catch (DeviceException e) {
+                LOG.log(System.Logger.Level.DEBUG, "a trial of peer access did not end", e);
+                return false;
+            } finally {
+                if (interrupted) {
+                    Thread.currentThread().interrupt();
+                }
             }
         }
 

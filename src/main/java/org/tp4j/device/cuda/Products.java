@@ -1,8 +1,9 @@
 package org.tp4j.device.cuda;
 
+import static jcuda.driver.JCudaDriver.cuStreamQuery;
 import static jcuda.jcublas.JCublas2.cublasCreate;
 import static jcuda.jcublas.JCublas2.cublasDestroy;
-import static jcuda.jcublas.JCublas2.cublasGemmEx_new;
+import static jcuda.jcublas.JCublas2.cublasGemmEx_64_new;
 import static jcuda.jcublas.JCublas2.cublasSetMathMode;
 import static jcuda.jcublas.JCublas2.cublasSetStream;
 import static jcuda.jcublas.JCublas2.cublasSetWorkspace;
@@ -12,8 +13,6 @@ import java.util.function.Supplier;
 import jcuda.Pointer;
 import jcuda.cudaDataType;
 import jcuda.driver.CUresult;
-import jcuda.driver.CUstream;
-import jcuda.driver.JCudaDriver;
 import jcuda.jcublas.cublasComputeType;
 import jcuda.jcublas.cublasGemmAlgo;
 import jcuda.jcublas.cublasHandle;
@@ -33,16 +32,13 @@ import org.tp4j.tensor.WeightLayout;
  */
 final class Products {
     private static final long WORKSPACE_BYTES = 32 << 20;
-    private static final long MOST_TOKENS = 1 << 30; // cuBLAS counts in int
 
-    private final CudaDevice device;
-    private final CUstream stream;
+    private final CudaStream stream;
     private Optional<Opened> opened = Optional.empty();
 
-    private record Opened(cublasHandle handle, DevicePointer workspace) {}
+    private record Opened(cublasHandle handle, CudaBlock workspace) {}
 
-    Products(CudaDevice device, CUstream stream) {
-        this.device = device;
+    Products(CudaStream stream) {
         this.stream = stream;
     }
 
@@ -51,20 +47,18 @@ final class Products {
         if (opened.isEmpty()) {
             opened = Optional.of(open());
         }
-        cublasHandle handle = opened.get().handle();
-        for (long token = 0; token < x.rows(); token += MOST_TOKENS) {
-            long tokens = Math.min(MOST_TOKENS, x.rows() - token);
-            multiply(handle, x.part(token, 0, tokens, x.columns()), w, layout, y.part(token, 0, tokens, y.columns()));
-        }
+        multiply(opened.get().handle(), x, w, layout, y);
     }
 
-    /** Frees handle and workspace; the stream is idle. */
+    /** Gives the workspace back; nothing is multiplied any more. */
+    void releaseWorkspace() {
+        opened.ifPresent(own -> stream.giveBack(own.workspace()));
+    }
+
+    /** Frees the handle; the stream is idle. */
     void close() {
-        if (device.context().enterToRelease()) {
-            opened.ifPresent(own -> {
-                cublasDestroy(own.handle());
-                JCudaDriver.cuMemFree(own.workspace());
-            });
+        if (stream.device().context().enterToRelease()) {
+            opened.ifPresent(own -> cublasDestroy(own.handle()));
         }
         opened = Optional.empty();
     }
@@ -74,48 +68,54 @@ final class Products {
         boolean outIn = layout == WeightLayout.OUT_IN;
         Supplier<String> operation = () -> "the product of x " + x + " and w " + w + ", " + layout.label();
         check(
-                cublasGemmEx_new(
+                cublasGemmEx_64_new(
                         handle,
                         outIn ? cublasOperation.CUBLAS_OP_T : cublasOperation.CUBLAS_OP_N,
                         cublasOperation.CUBLAS_OP_N,
-                        (int) y.columns(),
-                        (int) y.rows(),
-                        (int) x.columns(),
+                        y.columns(),
+                        y.rows(),
+                        x.columns(),
                         scalar(y.dtype(), 1),
                         w.pointer(),
                         type(w.dtype()),
-                        (int) w.stride(),
+                        w.stride(),
                         x.pointer(),
                         type(x.dtype()),
-                        (int) x.stride(),
+                        x.stride(),
                         scalar(y.dtype(), 0),
                         y.pointer(),
                         type(y.dtype()),
-                        (int) y.stride(),
+                        y.stride(),
                         compute(x.dtype()),
                         cublasGemmAlgo.CUBLAS_GEMM_DEFAULT),
                 operation);
     }
 
     private Opened open() {
+        CudaBlock workspace = stream.take(WORKSPACE_BYTES);
+        try {
+            return new Opened(openHandle(workspace), workspace);
+        } catch (DeviceException e) {
+            stream.giveBack(workspace);
+            throw e;
+        }
+    }
+
+    private cublasHandle openHandle(CudaBlock workspace) {
         cublasHandle handle = new cublasHandle();
         check(cublasCreate(handle), () -> "creating a cuBLAS handle");
-        DevicePointer workspace = new DevicePointer();
         try {
-            device.context()
-                    .check(
-                            JCudaDriver.cuMemAlloc(workspace, WORKSPACE_BYTES),
-                            () -> "allocating the cuBLAS workspace of " + WORKSPACE_BYTES + " bytes");
             // Setting the stream forgets the workspace: the order matters.
-            check(cublasSetStream(handle, new cudaStream_t(stream)), () -> "giving cuBLAS its stream");
-            check(cublasSetWorkspace(handle, workspace, WORKSPACE_BYTES), () -> "giving cuBLAS its workspace");
+            check(cublasSetStream(handle, new cudaStream_t(stream.handle())), () -> "giving cuBLAS its stream");
+            check(
+                    cublasSetWorkspace(handle, workspace.pointer(), WORKSPACE_BYTES),
+                    () -> "giving cuBLAS its workspace");
             check(
                     cublasSetMathMode(handle, cublasMath.CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION),
                     () -> "setting cuBLAS's math mode");
-            return new Opened(handle, workspace);
+            return handle;
         } catch (DeviceException e) {
             cublasDestroy(handle);
-            JCudaDriver.cuMemFree(workspace); // of nothing it does nothing
             throw e;
         }
     }
@@ -123,11 +123,11 @@ final class Products {
     private void check(int status, Supplier<String> operation) {
         if (status != cublasStatus.CUBLAS_STATUS_SUCCESS) {
             // The device may have failed for good before: then the driver says so, more precisely.
-            int result = JCudaDriver.cuStreamQuery(stream);
+            int result = cuStreamQuery(stream.handle());
             if (result != CUresult.CUDA_ERROR_NOT_READY) {
-                device.context().check(result, operation);
+                stream.device().context().check(result, operation);
             }
-            throw new DeviceException(device.name() + ": " + operation.get() + " failed with "
+            throw new DeviceException(stream.device() + ": " + operation.get() + " failed with "
                     + cublasStatus.stringFor(status) + " (" + status + ")");
         }
     }

@@ -9,7 +9,7 @@ import org.tp4j.device.SumOrder;
 import org.tp4j.tensor.DType;
 
 /**
- * One sum over a range of elements, in as many launches as its parts and destinations need. What lies on a device that
+ * One sum over a range of elements, in as many launches as its parts need. What lies on a device that
  * kernels here do not reach is copied to scratch memory first, or from it afterwards; the bits are the same.
  */
 final class Reduction {
@@ -81,12 +81,17 @@ final class Reduction {
         return sum;
     }
 
+    /**
+     * Sums into as many destinations as one launch writes; the rest gets copies. A second launch would read what the first
+     * one wrote, where a destination is also a part or the residual.
+     */
     private void write(List<DevicePointer> parts, ReduceKernel.Addends addends, List<DeviceMatrix> destinations) {
         List<DevicePointer> direct = new ArrayList<>();
         List<Region> byCopy = new ArrayList<>();
+        boolean all = destinations.size() <= MOST;
         for (DeviceMatrix destination : destinations) {
             Region region = CudaMatrix.of(destination).region();
-            if (isInReach(region)) {
+            if (isInReach(region) && (all || direct.size() < MOST - 1)) {
                 direct.add(region.pointer());
             } else {
                 byCopy.add(region);
@@ -94,10 +99,7 @@ final class Reduction {
         }
         Optional<DevicePointer> copied = byCopy.isEmpty() ? Optional.empty() : Optional.of(scratch(dtype));
         copied.ifPresent(direct::add);
-        List<DevicePointer> sources = direct.size() > MOST && parts.size() > 1 ? List.of(sum(parts)) : parts;
-        for (int i = 0; i < direct.size(); i += MOST) {
-            launch(dtype, sources, direct.subList(i, Math.min(i + MOST, direct.size())), addends);
-        }
+        launch(dtype, parts, direct, addends);
         for (Region destination : byCopy) {
             stream.copy(range(copied.orElseThrow(), dtype), destination.range(from, to));
         }

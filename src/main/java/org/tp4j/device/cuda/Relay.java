@@ -8,12 +8,15 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import jcuda.driver.CUstream;
+import org.tp4j.device.DeviceException;
 
 /**
  * Copies between devices that do not reach each other, through pinned host memory. Each half runs on a stream of the
  * device that it reads or writes; events order the halves, and no host thread waits. Belongs to one stream.
  */
 final class Relay implements AutoCloseable {
+    private static final String HALF_A_COPY = "half a copy through host memory";
+
     private final Port own;
     private final Map<CudaDevice, Port> others = new HashMap<>();
     private Optional<PinnedMemory> memory = Optional.empty();
@@ -24,9 +27,9 @@ final class Relay implements AutoCloseable {
         void follow(Port other) {
             if (device != other.device) {
                 other.device.context().enter();
-                other.reached.record(other.stream);
+                other.reached.record(other.stream, () -> HALF_A_COPY);
                 device.context().enter();
-                other.reached.await(device.context(), stream);
+                other.reached.await(device.context(), stream, () -> HALF_A_COPY);
             }
         }
     }
@@ -73,9 +76,14 @@ final class Relay implements AutoCloseable {
     }
 
     private static Port openPort(CudaDevice device) {
-        CUstream stream = new CUstream();
-        device.context().enter();
-        device.context().check(cuStreamCreate(stream, CU_STREAM_NON_BLOCKING), () -> "creating a stream");
-        return new Port(device, stream, new CudaEvent(device.context()));
+        CudaEvent reached = new CudaEvent(device.context());
+        try {
+            CUstream stream = new CUstream();
+            device.context().check(cuStreamCreate(stream, CU_STREAM_NON_BLOCKING), () -> "creating a stream");
+            return new Port(device, stream, reached);
+        } catch (DeviceException e) {
+            reached.close();
+            throw e;
+        }
     }
 }

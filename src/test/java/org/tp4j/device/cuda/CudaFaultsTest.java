@@ -9,23 +9,35 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.tp4j.comm.RankException;
 import org.tp4j.comm.World;
 import org.tp4j.device.Backends;
 import org.tp4j.device.Device;
 import org.tp4j.device.DeviceException;
 import org.tp4j.device.DeviceKind;
+import org.tp4j.device.DeviceMatrix;
 import org.tp4j.device.OutOfDeviceMemoryException;
+import org.tp4j.device.Scope;
+import org.tp4j.device.ScopeStack;
+import org.tp4j.device.Stream;
 import org.tp4j.layer.ParallelMlp;
+import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
 
 /** Faults of the driver and the device: each ends in one exception that names them, and leaves the rest usable. */
 @Tag("emulated")
 class CudaFaultsTest {
     private static final int RANKS = 4;
+
+    /** From a fault to the caller's exception, at a limit of 1 s. */
+    private static final Duration PROMPT = Duration.ofSeconds(2);
+
     private static final float[][] X = {{1, -2, 3}, {4, 5, -6}};
     private static final float[][] W1 = {{1, -1, 2, 0}, {3, 1, -2, 1}, {0, 2, 1, -1}};
     private static final float[][] W2 = {{1, 2}, {-3, 1}, {2, 0}, {5, -7}};
@@ -80,7 +92,7 @@ class CudaFaultsTest {
     void aProductThatIsRefused() {
         Device last = last();
         try (World world = world(Backends.open(DeviceKind.CUDA))) {
-            Emulator.configure("fault=cublasGemmEx@" + last.index() + ":1:13");
+            Emulator.configure("fault=cublasGemmEx_64@" + last.index() + ":1:13");
             RankException failure = assertThrows(RankException.class, () -> mlp(world));
             assertTrue(
                     failure.getMessage().contains("the product of x f32 (2, 3) and w f32 ")
@@ -91,8 +103,13 @@ class CudaFaultsTest {
     }
 
     /** In a process of its own, because the device stays dead in it. */
-    @Test
-    void aDeviceThatFailsForGood() throws Exception {
+    @ParameterizedTest
+    @CsvSource({
+        "kernel, 700, CUDA_ERROR_ILLEGAL_ADDRESS",
+        "gemm, 719, CUDA_ERROR_LAUNCH_FAILED",
+        "copy, 716, CUDA_ERROR_MISALIGNED_ADDRESS",
+    })
+    void aDeviceThatFailsForGood(String operation, int code, String name) throws Exception {
         Process process = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                         "--enable-native-access=ALL-UNNAMED",
@@ -100,7 +117,10 @@ class CudaFaultsTest {
                         "-Dtp4j.cublas=" + System.getProperty("tp4j.cublas"),
                         "-cp",
                         System.getProperty("java.class.path"),
-                        LastDeviceDies.class.getName())
+                        LastDeviceDies.class.getName(),
+                        operation,
+                        Integer.toString(code),
+                        name)
                 .redirectErrorStream(true)
                 .start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
@@ -112,16 +132,27 @@ class CudaFaultsTest {
     public static final class LastDeviceDies {
         private LastDeviceDies() {}
 
-        /** Takes no arguments. */
+        /** Takes what fails, with which code, and the code's name. */
         public static void main(String[] arguments) {
+            String error = arguments[2] + " (" + arguments[1];
             List<Device> devices = Backends.open(DeviceKind.CUDA);
             Device last = last();
-            try (World world = world(devices)) {
-                mlp(world);
-                Emulator.configure("fault=kernel@" + last.index() + ":1:700:sticky");
-                RankException failure = assertThrows(RankException.class, () -> mlp(world));
-                assertTrue(failure.getMessage().contains("CUDA_ERROR_ILLEGAL_ADDRESS (700"), failure::toString);
-            }
+            Stream neighbor = devices.get(0).openStream();
+            Scope scope = new ScopeStack(neighbor).open("a neighbor");
+            Stream doomed = last.openStream();
+            DeviceMatrix source = new ScopeStack(doomed).open("the last device").allocate(DType.F32, 3, 5);
+            DeviceMatrix target = scope.allocate(DType.F32, 3, 5);
+            doomed.zero(source);
+            doomed.synchronize(Duration.ofSeconds(20));
+            neighbor.copy(source, target);
+            neighbor.synchronize(Duration.ofSeconds(20));
+
+            failFor(
+                    devices,
+                    last,
+                    "fault=" + arguments[0] + "@" + last.index() + ":1:" + arguments[1] + ":sticky",
+                    error);
+
             DeviceException refusal = assertInstanceOf(
                     DeviceException.class,
                     assertThrows(RankException.class, () -> world(List.of(last)))
@@ -130,10 +161,15 @@ class CudaFaultsTest {
                     refusal.getMessage()
                                     .startsWith(
                                             "CUDA device " + last.index() + " cannot be used any more in this process")
-                            && refusal.getMessage().contains("CUDA_ERROR_ILLEGAL_ADDRESS (700"),
+                            && refusal.getMessage().contains(error),
                     refusal::toString);
-            assertEquals(0, last.liveBytes());
+            assertTrue(assertThrows(DeviceException.class, () -> neighbor.copy(source, target))
+                    .getMessage()
+                    .contains(error));
+            doomed.close();
             if (devices.size() > 1) {
+                scope.close();
+                neighbor.close(); // is alive, though its copy failed with the other device's error
                 try (World world = world(devices.subList(0, devices.size() - 1))) {
                     mlp(world);
                 }
@@ -141,7 +177,32 @@ class CudaFaultsTest {
             try (World world = World.open(DeviceKind.CPU, RANKS)) {
                 mlp(world);
             }
+            assertEquals("", Emulator.takeReports());
             System.out.println("as promised");
+        }
+
+        /** Soon, in one exception; and afterwards nothing is left but what the driver keeps of the dead device. */
+        private static void failFor(List<Device> devices, Device last, String fault, String error) {
+            long streams = Emulator.count("streams");
+            long handles = Emulator.count("handles");
+            long ranks = IntStream.range(0, RANKS)
+                    .filter(rank -> rank % devices.size() == last.index())
+                    .count();
+            try (World world = world(devices)) {
+                mlp(world);
+                Emulator.configure(fault);
+                long start = System.nanoTime();
+                RankException failure = assertThrows(RankException.class, () -> mlp(world));
+                assertTrue(System.nanoTime() - start < PROMPT.toNanos(), failure::toString);
+                assertEquals(last.index(), failure.rank().orElseThrow() % devices.size(), failure::toString);
+                assertTrue(
+                        failure.getMessage().contains("CUDA device " + last.index() + ": ")
+                                && failure.getMessage().contains("f32 (")
+                                && failure.getMessage().contains(error),
+                        failure::toString);
+            }
+            assertEquals(streams + ranks, Emulator.count("streams"));
+            assertEquals(handles + ranks, Emulator.count("handles"));
         }
     }
 
@@ -153,7 +214,7 @@ class CudaFaultsTest {
     private static World world(List<Device> devices) {
         return World.builder(DeviceKind.CUDA, RANKS)
                 .devices(devices)
-                .limit(Duration.ofSeconds(20))
+                .limit(Duration.ofSeconds(1))
                 .open();
     }
 

@@ -1,0 +1,189 @@
+package org.tp4j.device.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.tp4j.device.Device;
+import org.tp4j.device.DeviceException;
+import org.tp4j.device.DeviceMatrix;
+import org.tp4j.device.OutOfDeviceMemoryException;
+import org.tp4j.device.Scope;
+import org.tp4j.device.ScopeStack;
+import org.tp4j.device.Stream;
+import org.tp4j.tensor.DType;
+import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.WeightLayout;
+
+/**
+ * Calls that fail in the middle of a stream's operations: what was begun is finished or never touched again, nothing is
+ * left behind, and the stream works on. Each test has devices of its own, which have not yet been tried for peer access.
+ */
+@Tag("emulated")
+class CudaStreamFaultsTest {
+    private static final Duration LIMIT = Duration.ofSeconds(20);
+    private static final int COLUMNS = 300;
+
+    private List<Device> devices;
+
+    @BeforeEach
+    void probe() {
+        devices = new CudaBackend().probe().devices();
+    }
+
+    @AfterEach
+    void noMoreFaults() {
+        Emulator.configure("faults=none");
+        Emulator.configure("peers=all");
+        assertEquals(false, Thread.interrupted());
+    }
+
+    /** A stream and a scope of it. */
+    private record Place(Stream stream, Scope scope) implements AutoCloseable {
+        static Place on(Device device) {
+            Stream stream = device.openStream();
+            return new Place(stream, new ScopeStack(stream).open("a test"));
+        }
+
+        DeviceMatrix upload(double value) {
+            try (HostMatrix host = ofAll(value)) {
+                return scope.upload(host, DType.F32);
+            }
+        }
+
+        void assertHolds(double value, DeviceMatrix matrix) {
+            try (HostMatrix copy = HostMatrix.allocate(DType.F32, 1, COLUMNS)) {
+                stream.download(matrix, copy, LIMIT);
+                for (int column = 0; column < COLUMNS; column++) {
+                    assertEquals(value, copy.get(0, column));
+                }
+            }
+        }
+
+        @Override
+        public void close() {
+            scope.close();
+            stream.close();
+        }
+    }
+
+    @Test
+    void anUploadWhoseMarkCannotBeMadeDoesNotSpoilTheNext() {
+        try (Place place = Place.on(devices.get(0))) {
+            Emulator.configure("fault=cuEventCreate@0:1:2");
+            refused("creating an event", () -> place.upload(1));
+            DeviceMatrix two = place.upload(2);
+            place.assertHolds(3, place.upload(3));
+            place.assertHolds(2, two);
+        }
+    }
+
+    @Test
+    void anUploadWhoseMarkIsNotRecordedDoesNotSpoilTheNext() {
+        try (Place place = Place.on(devices.get(0))) {
+            Emulator.configure("fault=cuEventRecord@0:1:999");
+            refused("recording an event", () -> place.upload(1));
+            place.stream().synchronize(LIMIT);
+            DeviceMatrix two = place.upload(2);
+            place.assertHolds(3, place.upload(3));
+            place.assertHolds(2, two);
+        }
+    }
+
+    @Test
+    void theWorkspaceOfProductsMayTakeWhatWasKeptForReuse() {
+        try (Place place = Place.on(devices.get(0))) {
+            DeviceMatrix one = place.upload(1);
+            DeviceMatrix y = place.scope().allocate(DType.F32, 1, 1);
+            Emulator.configure("fault=cuMemAlloc@0:1:2");
+            place.stream().gemm(one, one, WeightLayout.OUT_IN, y);
+            try (HostMatrix sum = HostMatrix.allocate(DType.F32, 1, 1)) {
+                place.stream().download(y, sum, LIMIT);
+                assertEquals(COLUMNS, sum.get(0, 0));
+            }
+        }
+    }
+
+    @Test
+    void aProductWithoutMemoryForItsWorkspaceSaysSoAndTheNextWorks() {
+        try (Place place = Place.on(devices.get(0))) {
+            DeviceMatrix one = place.upload(1);
+            DeviceMatrix y = place.scope().allocate(DType.F32, 1, 1);
+            Emulator.configure("fault=cuMemAlloc@0:1:2");
+            Emulator.configure("fault=cuMemAlloc@0:1:2");
+            assertThrows(OutOfDeviceMemoryException.class, () -> place.stream().gemm(one, one, WeightLayout.OUT_IN, y));
+            Emulator.configure("fault=cublasCreate@0:1:3");
+            refused("creating a cuBLAS handle", () -> place.stream().gemm(one, one, WeightLayout.OUT_IN, y));
+            place.stream().gemm(one, one, WeightLayout.OUT_IN, y);
+        }
+    }
+
+    /** Its memory is not freed by the next stream that closes on the device. */
+    @Test
+    @Tag("leaves-memory")
+    void memoryOfAStreamThatDoesNotComeToRestStays() {
+        Place lost = Place.on(devices.get(0));
+        lost.upload(1);
+        lost.scope().close();
+        DeviceMatrix late = new ScopeStack(lost.stream())
+                .open("a scope that outlives its stream")
+                .allocate(DType.F32, 1, 9);
+        Emulator.configure("fault=cuStreamQuery@0:1:999");
+        lost.stream().close();
+        late.scope().close();
+        Place.on(devices.get(0)).close();
+    }
+
+    @Test
+    void aCopyThroughHostMemoryThatCannotBeginLeavesNothing() {
+        assumeTrue(devices.size() > 1, "there is one device: nothing is copied between devices");
+        Emulator.configure("peers=broken-copies");
+        try (Place here = Place.on(devices.get(0));
+                Place there = Place.on(devices.get(1))) {
+            DeviceMatrix source = there.upload(5);
+            DeviceMatrix target = here.scope().allocate(DType.F32, 1, COLUMNS);
+            there.stream().synchronize(LIMIT);
+            for (String call : List.of("cuStreamCreate@1:2", "cuEventCreate@1:1")) { // a trial makes the first stream
+                Emulator.configure("fault=" + call + ":2");
+                refused("creating a", () -> here.stream().copy(source, target));
+            }
+            here.stream().copy(source, target);
+            here.assertHolds(5, target);
+        }
+    }
+
+    @Test
+    void anInterruptedTrialOfPeerAccessLeavesNothing() {
+        assumeTrue(devices.size() > 1, "there is one device: nothing is copied between devices");
+        try (Place here = Place.on(devices.get(0));
+                Place there = Place.on(devices.get(1))) {
+            DeviceMatrix source = there.upload(5);
+            DeviceMatrix target = here.scope().allocate(DType.F32, 1, COLUMNS);
+            there.stream().synchronize(LIMIT);
+            Thread.currentThread().interrupt();
+            refused("interrupted while waiting for a trial", () -> here.stream().copy(source, target));
+            assertTrue(Thread.interrupted(), "the interrupt is kept");
+            here.stream().copy(source, target);
+            here.assertHolds(5, target);
+        }
+    }
+
+    private static void refused(String words, Runnable work) {
+        String message = assertThrows(DeviceException.class, work::run).getMessage();
+        assertTrue(message.contains(words), message);
+    }
+
+    private static HostMatrix ofAll(double value) {
+        float[] row = new float[COLUMNS];
+        Arrays.fill(row, (float) value);
+        return HostMatrix.of(new float[][] {row});
+    }
+}
