@@ -24,6 +24,7 @@ import org.tp4j.device.cuda.library.UnusableLibraryException;
 record CudaDriver(int version, int devices, String library) {
     private static final String PROPERTY = "tp4j.cuda.driver";
     private static final Soname LIBRARY = new Soname("libcuda.so.1", false);
+    private static final String WINDOWS_LIBRARY = "nvcuda.dll"; // the system finds it
 
     /** CUDA 12.0, the first whose driver takes the PTX that this build holds. */
     private static final int OLDEST = 12000;
@@ -34,7 +35,7 @@ record CudaDriver(int version, int devices, String library) {
      * @throws MissingException if there is none, or it is too old, or has no device
      */
     static CudaDriver started(NativeLibraries natives) throws MissingException {
-        String library = NativeLibraries.WINDOWS ? "nvcuda.dll" : loaded();
+        String library = NativeLibraries.WINDOWS ? WINDOWS_LIBRARY : loaded();
         try {
             natives.loadDriver();
         } catch (LinkageError e) {
@@ -87,7 +88,8 @@ record CudaDriver(int version, int devices, String library) {
     private static MissingException notLoaded(String reason) {
         return new MissingException(
                 "driver",
-                "the NVIDIA driver's library " + LIBRARY + " does not load: " + reason,
+                "the NVIDIA driver's library " + (NativeLibraries.WINDOWS ? WINDOWS_LIBRARY : LIBRARY.name())
+                        + " does not load: " + reason,
                 "install the NVIDIA driver (on Ubuntu: sudo ubuntu-drivers install), start the container with --gpus all,"
                         + " or name the library with -D" + PROPERTY + "=FILE");
     }

@@ -69,7 +69,9 @@ final class CudaProbe {
             throw new MissingException(
                     "cuBLAS",
                     "JCuda's library for cuBLAS does not load (" + Loading.reason(e) + ") with " + library,
-                    "name another libcublas.so.12 with -Dtp4j.cublas=FILE");
+                    NativeLibraries.WINDOWS
+                            ? "put the folder bin of CUDA 12's toolkit on the PATH"
+                            : "name another libcublas.so.12 with -Dtp4j.cublas=FILE");
         }
         String version = "cuBLAS " + property(0) + "." + property(1) + "." + property(2);
         findings.add(Finding.found("cuBLAS", version + ", " + library));
