@@ -524,7 +524,7 @@ def each(workers, cases):
         name, action = case
         try:
             return name, action(), None
-        except (Wrong, subprocess.TimeoutExpired, ValueError, OSError) as failure:
+        except (Wrong, subprocess.TimeoutExpired, ValueError, KeyError, OSError) as failure:
             return name, None, failure
 
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:

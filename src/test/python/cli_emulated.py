@@ -148,7 +148,8 @@ def examined(machine):
     require(backend["kind"] == "cuda" and backend["works"] is True, f"{backend}")
     for index, device in enumerate(backend["devices"]):
         require(device["name"].startswith(f"CUDA device {index}, Emulated device {index}, compute"), f"{device}")
-        require(device["passed"] is True and device["index"] == index and device["notes"] == [], f"{device}")
+        require(device["works"] is True and device["index"] == index, f"{device}")
+        require(all(finding["found"] is True for finding in device["findings"]), f"{device}")
     require(len(backend["devices"]) == 3, f"{len(backend['devices'])} devices")
 
 
@@ -212,8 +213,8 @@ def half_sick(machine):
     done = machine.with_devices(2, FAULT="kernel@1:1:700:sticky").run("doctor", "--device", "cuda", "--json")
     require(done.returncode == 0 and done.stderr == "", f"exit code {done.returncode}: {done.stderr}")
     well, sick = json.loads(done.stdout)["backends"][0]["devices"]
-    require(well["passed"] is True and sick["passed"] is False, f"{well} {sick}")
-    require("CUDA_ERROR_ILLEGAL_ADDRESS" in sick["detail"], f"{sick}")
+    require(well["works"] is True and sick["works"] is False, f"{well} {sick}")
+    require("CUDA_ERROR_ILLEGAL_ADDRESS" in sick["findings"][0]["detail"], f"{sick}")
 
 
 # ---- all of it ----
