@@ -32,7 +32,7 @@ class CudaPeersTest {
     private static final int DEVICES = 3;
 
     @ParameterizedTest
-    @ValueSource(strings = {"none", "broken-copies", "broken-kernels"})
+    @ValueSource(strings = {"none", "broken-copies", "broken-kernels", "broken"})
     void collectivesGiveTheSameBits(String peers) throws Exception {
         String direct = collectives("all");
         assertTrue(direct.lines().count() > 0 && direct.lines().distinct().count() > 1, direct);
@@ -54,6 +54,9 @@ class CudaPeersTest {
     void doctorNamesThePairsThatBreakThePromise() throws Exception {
         assertEquals(everyPair(), pairs("copies to ", doctor("broken-copies")));
         assertEquals(everyPair(), pairs("what kernels need of ", doctor("broken-kernels")));
+        List<String> both = doctor("broken");
+        assertEquals(everyPair(), pairs("copies to ", both));
+        assertEquals(everyPair(), pairs("what kernels need of ", both));
     }
 
     /** Prints a checksum of what every rank has after each of some collectives. */
