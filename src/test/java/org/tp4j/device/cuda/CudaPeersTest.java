@@ -6,8 +6,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.zip.CRC32C;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -30,6 +31,9 @@ import org.tp4j.tensor.HostMatrix;
 @Tag("emulated")
 class CudaPeersTest {
     private static final int DEVICES = 3;
+    private static final String BY_WAY_OF_THE_HOST = "copies go through host memory, because direct ones do not arrive";
+    private static final String NOT_IN_PLACE =
+            ", and what kernels need of it is copied, because they do not reach its memory";
 
     @ParameterizedTest
     @ValueSource(strings = {"none", "broken-copies", "broken-kernels", "broken"})
@@ -40,23 +44,22 @@ class CudaPeersTest {
     }
 
     @Test
-    void doctorNamesNoPairWhereAllReachEachOther() throws Exception {
-        assertEquals(List.of(), pairs("copies to ", doctor("all")));
-        assertEquals(List.of(), pairs("what kernels need of ", doctor("all")));
+    void doctorFindsThatAllReachEachOther() throws Exception {
+        assertEquals(everyPair("ok  copies arrive directly, and kernels reach its memory"), pairs(doctor("all")));
     }
 
     @Test
     void doctorNamesThePairsThatTheDriverDoesNotPromise() throws Exception {
-        assertEquals(everyPair(), pairs("what kernels need of ", doctor("none")));
+        assertEquals(everyPair("NO  copies arrive directly" + NOT_IN_PLACE), pairs(doctor("none")));
     }
 
     @Test
     void doctorNamesThePairsThatBreakThePromise() throws Exception {
-        assertEquals(everyPair(), pairs("copies to ", doctor("broken-copies")));
-        assertEquals(everyPair(), pairs("what kernels need of ", doctor("broken-kernels")));
-        List<String> both = doctor("broken");
-        assertEquals(everyPair(), pairs("copies to ", both));
-        assertEquals(everyPair(), pairs("what kernels need of ", both));
+        assertEquals(
+                everyPair("NO  " + BY_WAY_OF_THE_HOST + ", and kernels reach its memory"),
+                pairs(doctor("broken-copies")));
+        assertEquals(everyPair("NO  copies arrive directly" + NOT_IN_PLACE), pairs(doctor("broken-kernels")));
+        assertEquals(everyPair("NO  " + BY_WAY_OF_THE_HOST + NOT_IN_PLACE), pairs(doctor("broken")));
     }
 
     /** Prints a checksum of what every rank has after each of some collectives. */
@@ -130,39 +133,46 @@ class CudaPeersTest {
     }
 
     private static String collectives(String peers) throws Exception {
-        return OwnProcess.run(machine(peers), Collectives.class);
+        return machine(Collectives.class, peers).output();
     }
 
     private static List<String> doctor(String peers) throws Exception {
-        return OwnProcess.run(machine(peers), Main.class, "doctor", "--device", "cuda")
+        return machine(Main.class, peers)
+                .arguments("doctor", "--device", "cuda")
+                .output()
                 .lines()
                 .toList();
     }
 
-    private static Map<String, String> machine(String peers) {
-        return Map.of("TP4J_EMULATOR_DEVICES", Integer.toString(DEVICES), "TP4J_EMULATOR_PEERS", peers);
+    private static JavaProcess machine(Class<?> main, String peers) {
+        return new JavaProcess(main)
+                .emulated()
+                .variable("TP4J_EMULATOR_DEVICES", DEVICES)
+                .variable("TP4J_EMULATOR_PEERS", peers);
     }
 
-    /** The pairs of devices, as {@code 0 1}, of which doctor prints a line that begins so and names the second one. */
-    private static List<String> pairs(String beginning, List<String> lines) {
+    /** What doctor prints of each ordered pair of devices. */
+    private static List<String> pairs(List<String> lines) {
         List<String> pairs = new ArrayList<>();
         String from = "";
         for (String line : lines) {
-            if (line.startsWith("cuda ")) {
-                from = line.replaceFirst("cuda +(\\d+): .*", "$1");
-            } else if (line.strip().startsWith(beginning + "CUDA device ")) {
-                pairs.add(from + " " + line.replaceFirst(".*?CUDA device (\\d+).*", "$1"));
+            Matcher device = Pattern.compile("cuda +device (\\d+) .*").matcher(line);
+            Matcher pair = Pattern.compile("cuda +to (\\d+) +(.*)").matcher(line);
+            if (device.matches()) {
+                from = device.group(1);
+            } else if (pair.matches()) {
+                pairs.add(from + " to " + pair.group(1) + " " + pair.group(2));
             }
         }
         return pairs;
     }
 
-    private static List<String> everyPair() {
+    private static List<String> everyPair(String finding) {
         List<String> pairs = new ArrayList<>();
         for (int from = 0; from < DEVICES; from++) {
             for (int to = 0; to < DEVICES; to++) {
                 if (from != to) {
-                    pairs.add(from + " " + to);
+                    pairs.add(from + " to " + to + " " + finding);
                 }
             }
         }

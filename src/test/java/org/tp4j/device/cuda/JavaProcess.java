@@ -31,6 +31,11 @@ public final class JavaProcess {
         return property("tp4j.cuda.driver", System.getProperty("tp4j.cuda.driver"));
     }
 
+    /** On the emulator's cuBLAS too. */
+    public JavaProcess emulated() {
+        return onTheEmulatedDriver().property("tp4j.cublas", System.getProperty("tp4j.cublas"));
+    }
+
     public JavaProcess property(String name, Object value) {
         options.add("-D" + name + "=" + value);
         return this;
