@@ -42,26 +42,37 @@ class EmulatorWatchTest {
 
     @ParameterizedTest
     @CsvSource({
-        "stream, streams=1",
-        "event, events=1",
-        "handle, handles=1",
-        "memory, allocations=1",
-        "pinnedMemory, pinned=1",
-        "world, streams=3",
-        "secondRelease, freed twice",
+        "stream, streams, 1",
+        "event, events, 1",
+        "handle, handles, 1",
+        "memory, allocations, 1",
+        "pinnedMemory, pinned, 1",
+        "world, streams, 3",
     })
-    void whatIsLeftOrWrongFailsItsTest(String planted, String said) {
-        TestExecutionSummary summary = run(planted);
-        CLEANING.forEach(Runnable::run);
-        CLEANING.clear();
-        assertEquals(1, summary.getTestsFailedCount(), planted);
-        Throwable failure = summary.getFailures().get(0).getException();
-        assertTrue(failure instanceof AssertionError && failure.getMessage().contains(said), failure::toString);
+    void whatIsLeftFailsItsTest(String planted, String what, long more) {
+        long before = Emulator.count(what);
+        fails(planted, "what is left on the devices ==> ", what + "=" + (before + more));
+    }
+
+    @Test
+    void whatIsDoneWronglyFailsItsTest() {
+        fails("secondRelease", "what the emulator found wrong ==> ", "freed twice");
     }
 
     @Test
     void whatIsReleasedDoesNot() {
         assertEquals(1, run("nothing").getTestsSucceededCount());
+    }
+
+    private static void fails(String planted, String... parts) {
+        TestExecutionSummary summary = run(planted);
+        CLEANING.forEach(Runnable::run);
+        CLEANING.clear();
+        assertEquals(1, summary.getTestsFailedCount(), planted);
+        Throwable failure = summary.getFailures().get(0).getException();
+        for (String part : parts) {
+            assertTrue(failure instanceof AssertionError && failure.getMessage().contains(part), failure::toString);
+        }
     }
 
     private static TestExecutionSummary run(String planted) {
