@@ -399,6 +399,7 @@ def bad_usage(folder):
         ("dtype", ["row", *fine, "--dtype", "f8"], ["f8"]),
         ("device", ["row", *fine, "--device", "tpu"], ["tpu"]),
         ("layout", ["row", *fine, "--weight-layout", "io"], ["io"]),
+        ("shape", ["bench", "gemm", "--shape", "1,0,4"], ["1,0,4"]),
     ]
     return cases
 

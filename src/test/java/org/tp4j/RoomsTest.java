@@ -61,6 +61,14 @@ final class RoomsTest {
             .resideInAPackage("org.bytedeco.javacpp..");
 
     @ArchTest
+    static final ArchRule JNA_IS_NAMED_BY_HUGE_PAGES_ONLY = noClasses()
+            .that()
+            .haveNameNotMatching("org\\.tp4j\\.tensor\\.HugePages(\\$.*)?")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("com.sun.jna..");
+
+    @ArchTest
     static final ArchRule JCUDA_IS_NAMED_BY_THE_CUDA_BACKEND_ONLY = noClasses()
             .that()
             .resideOutsideOfPackage("org.tp4j.device.cuda..")

@@ -173,6 +173,13 @@ final class BenchCommand implements Callable<Integer> {
                 description = "The Python that has the peer (default: ${DEFAULT-VALUE}).")
         private String python;
 
+        @Option(
+                names = "--shape",
+                paramLabel = "TOKENS,IN,OUT",
+                converter = ShapeConverter.class,
+                description = "Sizes of a product; may be repeated (default: four of a 7-billion-parameter model's).")
+        private List<GemmShape> shapes = GemmBench.SHAPES;
+
         @Spec
         private CommandSpec spec;
 
@@ -186,7 +193,7 @@ final class BenchCommand implements Callable<Integer> {
             List<Line> lines = new ArrayList<>();
             try (Progress progress = Progress.onStandardError()) {
                 for (DType dtype : dtypes) {
-                    for (GemmShape shape : GemmBench.SHAPES) {
+                    for (GemmShape shape : shapes) {
                         progress.step(dtype + " " + shape);
                         lines.add(line(bench, chosen, shape, dtype));
                     }

@@ -60,6 +60,7 @@ public final class HostMemory implements AutoCloseable {
         if (block == null || block.isNull()) {
             throw new OutOfHostMemoryException(bytes, liveBytes());
         }
+        HugePages.request(block.address(), bytes);
         LIVE_BYTES.addAndGet(bytes);
         return new HostMemory(block, bytes);
     }

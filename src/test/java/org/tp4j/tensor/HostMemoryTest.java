@@ -3,9 +3,17 @@ package org.tp4j.tensor;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.bytedeco.javacpp.Pointer;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.condition.EnabledOnOs;
+import org.junit.jupiter.api.condition.OS;
 
 class HostMemoryTest {
     @Test
@@ -19,6 +27,36 @@ class HostMemoryTest {
         assertEquals(before, HostMemory.liveBytes());
         assertThrows(IllegalStateException.class, memory::address);
         assertThrows(IllegalStateException.class, () -> memory.window(0, 1));
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX)
+    void largeBlocksLieInHugePagesWhereTheKernelGivesThem() throws IOException {
+        Path setting = Path.of("/sys/kernel/mm/transparent_hugepage/enabled");
+        assumeTrue(
+                Files.exists(setting) && !Files.readString(setting).contains("[never]"),
+                "this kernel gives no huge pages");
+        try (HostMemory memory = HostMemory.allocate(64L << 20)) {
+            for (long at = 0; at < memory.bytes(); at += 4096) {
+                memory.window(at, 1).put(0, (byte) 1);
+            }
+            assertTrue(hugeBytes(memory.address() + memory.bytes() / 2) > 0, "not one huge page");
+        }
+    }
+
+    /** How many bytes of the mapping that holds this address lie in huge pages. */
+    private static long hugeBytes(long address) throws IOException {
+        boolean inside = false;
+        for (String line : Files.readAllLines(Path.of("/proc/self/smaps"))) {
+            Matcher range = Pattern.compile("([0-9a-f]+)-([0-9a-f]+) .*").matcher(line);
+            if (range.matches()) {
+                inside = Long.parseUnsignedLong(range.group(1), 16) <= address
+                        && address < Long.parseUnsignedLong(range.group(2), 16);
+            } else if (inside && line.startsWith("AnonHugePages:")) {
+                return Long.parseLong(line.replaceAll("\\D", "")) << 10;
+            }
+        }
+        return 0;
     }
 
     @Test
