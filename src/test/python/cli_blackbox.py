@@ -400,6 +400,7 @@ def bad_usage(folder):
         ("device", ["row", *fine, "--device", "tpu"], ["tpu"]),
         ("layout", ["row", *fine, "--weight-layout", "io"], ["io"]),
         ("shape", ["bench", "gemm", "--shape", "1,0,4"], ["1,0,4"]),
+        ("bytes", ["bench", "allreduce", "--bytes", "6"], ["6"]),
     ]
     return cases
 

@@ -44,7 +44,7 @@ public final class AllReduceBench {
             Objects.requireNonNull(kind, "kind");
             sizes = List.copyOf(sizes);
             for (long size : sizes) {
-                if (size <= 0 || size % Float.BYTES != 0) {
+                if (!isSize(size)) {
                     throw new IllegalArgumentException(
                             "a size is " + size + " bytes: it must be a positive multiple of " + Float.BYTES);
                 }
@@ -53,6 +53,11 @@ public final class AllReduceBench {
                 throw new IllegalArgumentException("rounds is " + rounds + ": must be at least 1");
             }
         }
+    }
+
+    /** Whether a buffer of so many bytes holds a whole number of elements, and at least one. */
+    public static boolean isSize(long bytes) {
+        return bytes > 0 && bytes % Float.BYTES == 0;
     }
 
     /**

@@ -241,6 +241,12 @@ final class BenchCommand implements Callable<Integer> {
                 description = "The peer (default: none for CUDA devices, else mpi).")
         private Optional<String> peer = Optional.empty();
 
+        @Option(
+                names = "--bytes",
+                paramLabel = "BYTES",
+                description = "Size of one rank's buffer; may be repeated (default: 4 KiB, 64 KiB, 1 MiB and 16 MiB).")
+        private List<Long> sizes = AllReduceBench.SIZES;
+
         @Spec
         private CommandSpec spec;
 
@@ -252,8 +258,14 @@ final class BenchCommand implements Callable<Integer> {
                 throw new BadInputException(
                         "--dtype is " + options.device.dtype().get() + ": this benchmark is in f32");
             }
-            AllReduceBench.Settings settings = new AllReduceBench.Settings(
-                    options.device.kind(), options.ranks, AllReduceBench.SIZES, options.turns);
+            for (long size : sizes) {
+                if (!AllReduceBench.isSize(size)) {
+                    throw new BadInputException("--bytes is " + size + ": it must be a positive multiple of "
+                            + Float.BYTES + ", the bytes of an f32");
+                }
+            }
+            AllReduceBench.Settings settings =
+                    new AllReduceBench.Settings(options.device.kind(), options.ranks, sizes, options.turns);
             return chosen.isEmpty() ? alone(settings) : besideMpi(settings);
         }
 

@@ -4,7 +4,7 @@ package org.tp4j.device;
 final class Lease {
     private final Block block;
     private Scope holder;
-    private volatile boolean ended;
+    private boolean ended; // only the holder's thread may use the matrix, so only it asks
 
     Lease(Scope holder, Block block) {
         this.holder = holder;

@@ -17,13 +17,10 @@ public final class Scope implements AutoCloseable {
     private final Optional<Scope> parent;
     private final Thread owner = Thread.currentThread();
     private final List<DeviceMatrix> matrices = new ArrayList<>();
-    private volatile State state = State.OPEN;
-
-    private enum State {
-        OPEN,
-        CLOSED,
-        ABANDONED
-    }
+    /** The owner's mark. */
+    private boolean closed;
+    /** Another thread's mark. */
+    private volatile boolean abandoned;
 
     Scope(ScopeStack stack, String name, Optional<Scope> parent) {
         this.stack = stack;
@@ -48,7 +45,7 @@ public final class Scope implements AutoCloseable {
 
     /** A matrix whose elements are undefined. */
     public DeviceMatrix allocate(DType dtype, long rows, long columns) {
-        if (state != State.OPEN || Thread.currentThread() != owner) {
+        if (isClosed() || Thread.currentThread() != owner) {
             throw refusal("an allocation of " + dtype + " (" + rows + ", " + columns + ")");
         }
         return hold(stream().allocate(this, dtype, rows, columns));
@@ -69,7 +66,7 @@ public final class Scope implements AutoCloseable {
      * keeps {@code source} open and unchanged while this scope is open.
      */
     public DeviceMatrix borrow(HostMatrix source) {
-        if (state != State.OPEN || Thread.currentThread() != owner) {
+        if (isClosed() || Thread.currentThread() != owner) {
             throw refusal("a loan of " + source);
         }
         return hold(stream().borrow(this, source));
@@ -100,7 +97,7 @@ public final class Scope implements AutoCloseable {
 
     /** Whether this scope's matrices were released. */
     public boolean isClosed() {
-        return state != State.OPEN;
+        return closed || abandoned;
     }
 
     /**
@@ -110,14 +107,14 @@ public final class Scope implements AutoCloseable {
      */
     @Override
     public void close() {
-        if (state == State.CLOSED) {
+        if (closed) {
             return;
         }
         if (Thread.currentThread() != owner) {
             throw refusal("the closing");
         }
         stack.pop(this);
-        state = State.CLOSED;
+        closed = true;
         for (int i = matrices.size() - 1; i >= 0; i--) {
             end(matrices.get(i));
         }
@@ -125,7 +122,7 @@ public final class Scope implements AutoCloseable {
     }
 
     void abandon() {
-        state = State.ABANDONED;
+        abandoned = true;
         parent.ifPresent(Scope::abandon);
     }
 
@@ -138,7 +135,7 @@ public final class Scope implements AutoCloseable {
     }
 
     void check(DeviceMatrix used) {
-        if (state != State.OPEN || used.lease().hasEnded() || Thread.currentThread() != owner) {
+        if (isClosed() || used.lease().hasEnded() || Thread.currentThread() != owner) {
             throw refusal("the matrix " + used);
         }
     }
@@ -170,8 +167,8 @@ public final class Scope implements AutoCloseable {
             return new IllegalStateException(used + " of the scope '" + name + "' belongs to thread " + owner.getName()
                     + " but was used on thread " + user);
         }
-        String end = state == State.ABANDONED ? "abandoned" : state == State.CLOSED ? "closed" : "released";
-        String what = state == State.OPEN ? "it was " : "its scope '" + name + "' was ";
+        String end = abandoned ? "abandoned" : closed ? "closed" : "released";
+        String what = isClosed() ? "its scope '" + name + "' was " : "it was ";
         return new IllegalStateException(used + " was used on thread " + user + " after " + what + end);
     }
 }
