@@ -30,6 +30,11 @@ record Call(
         return new Call(operation, Optional.empty(), DType.F32, 0, 0, Optional.empty(), 0, "");
     }
 
+    /** Whether the ranks lay staged copies open. */
+    boolean isEager() {
+        return algorithm.isPresent() && algorithm.get() == AllReduceAlgorithm.EAGER;
+    }
+
     @Override
     public String toString() {
         if (!operation.movesData()) {

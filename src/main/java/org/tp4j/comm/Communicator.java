@@ -8,6 +8,7 @@ import org.tp4j.device.Addends;
 import org.tp4j.device.AllReduceAlgorithm;
 import org.tp4j.device.DeviceMatrix;
 import org.tp4j.device.ReadGuard;
+import org.tp4j.device.Scope;
 import org.tp4j.device.Stream;
 import org.tp4j.device.SumOrder;
 import org.tp4j.placement.FeatureSharded;
@@ -32,6 +33,8 @@ public final class Communicator {
     private final Meeting meeting;
     private final Member member;
     private final Policy policy;
+    private final Scope home;
+    private final Staging staging;
     private final Optional<Ledger.Page> page;
     private final int me;
     private final DeviceMatrix[] sources;
@@ -41,12 +44,15 @@ public final class Communicator {
 
     private long sequence;
 
-    Communicator(RankThread thread, Meeting meeting, Member member, Policy policy) {
+    /** @param home the scope of the whole run */
+    Communicator(RankThread thread, Meeting meeting, Member member, Policy policy, Scope home) {
         this.thread = thread;
         this.meeting = meeting;
         this.member = member;
         this.policy = policy;
         this.me = member.index();
+        this.home = home;
+        this.staging = new Staging(meeting, me, home);
         this.sources = new DeviceMatrix[size()];
         this.results = new DeviceMatrix[size()];
         this.page = me == 0 ? Optional.of(new Ledger.Page()) : Optional.empty();
@@ -95,6 +101,12 @@ public final class Communicator {
         DeviceMatrix result = allocate(partial.dtype(), partial.tokens(), partial.features());
         Call call = call(Operation.ALL_REDUCE, Optional.of(algorithm), partial, partial.plan(), epilogue.suffix());
         switch (algorithm) {
+            case EAGER ->
+                perform(
+                        call,
+                        staging.copyOf(part, sequence + 1, stream()),
+                        Optional.empty(),
+                        () -> stream().reduce(peerSources(), 0, count, order, addends, List.of(result)));
             case ONE_SHOT ->
                 perform(
                         call,
@@ -117,7 +129,7 @@ public final class Communicator {
                                         peerResults()));
             }
         }
-        long receivers = algorithm == AllReduceAlgorithm.ONE_SHOT ? size() : 2;
+        long receivers = algorithm == AllReduceAlgorithm.TWO_SHOT ? 2 : size();
         record(call, part.dtype(), receivers * (size() - 1) * part.byteSize());
         return new Replicated(member, result);
     }
@@ -247,7 +259,7 @@ public final class Communicator {
         Meeting smaller =
                 meeting.split(sequence, color, Group.of("split " + color + " of " + group().name(), worldRanks));
         Member place = new Member(smaller.group(), members.indexOf(me));
-        return new Communicator(thread, smaller, place, policy);
+        return new Communicator(thread, smaller, place, policy, home);
     }
 
     private Stream stream() {
@@ -306,7 +318,7 @@ public final class Communicator {
         }
         sequence++;
         thread.enter(meeting, me);
-        if (size() > 1 && mine.isOpen()) {
+        if (size() > 1 && mine.isOpen() && !call.isEager()) { // what is staged is guarded for good
             ReadGuard peers = meeting.peersOf(me, sequence);
             given.forEach(matrix -> matrix.block().guardBy(peers));
             result.ifPresent(matrix -> matrix.block().guardBy(peers));

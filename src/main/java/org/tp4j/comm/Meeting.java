@@ -118,31 +118,41 @@ final class Meeting {
         return new Peers(this, me, sequence);
     }
 
+    /** Whether every peer of {@code me} has finished this collective; all have once the run is over. */
+    boolean havePeersFinished(int me, long sequence) {
+        if (run.isOver()) {
+            return true;
+        }
+        for (int peer = 0; peer < group.size(); peer++) {
+            if (peer != me && finished.getAcquire(peer * STRIDE) < sequence) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Makes {@code stream} wait for what the peers of {@code me} did to its matrices in a collective they have finished. */
+    void awaitPeers(int me, long sequence, Stream stream) {
+        if (run.isOver()) {
+            return; // every stream was synchronized when its rank returned
+        }
+        for (int peer = 0; peer < group.size(); peer++) {
+            if (peer != me) {
+                stream.await(post(peer, sequence).done);
+            }
+        }
+    }
+
     /** Those who may reach a member's matrices in a collective; nobody does once the run is over. */
     private record Peers(Meeting meeting, int me, long sequence) implements ReadGuard {
         @Override
         public boolean enqueued() {
-            if (meeting.run.isOver()) {
-                return true;
-            }
-            for (int peer = 0; peer < meeting.group.size(); peer++) {
-                if (peer != me && meeting.finished.getAcquire(peer * STRIDE) < sequence) {
-                    return false;
-                }
-            }
-            return true;
+            return meeting.havePeersFinished(me, sequence);
         }
 
         @Override
         public void await(Stream stream) {
-            if (meeting.run.isOver()) {
-                return; // every stream was synchronized when its rank returned
-            }
-            for (int peer = 0; peer < meeting.group.size(); peer++) {
-                if (peer != me) {
-                    stream.await(meeting.post(peer, sequence).done);
-                }
-            }
+            meeting.awaitPeers(me, sequence, stream);
         }
 
         /** A peer's marks are in the order of its stream; those of another group's peers are of other streams. */

@@ -7,49 +7,74 @@ import org.tp4j.device.Scope;
 import org.tp4j.device.Stream;
 
 /**
- * Where a rank lays a copy of a small matrix open to its peers. A copy replaces the one of the collective before the last:
- * every peer has enqueued its reading of that, because it has arrived at the last collective since. Copies of one shape
- * lie in the same matrix, so that peers find all but the elements in their caches.
+ * Where a rank lays copies of small matrices open to its peers: two places, in turn. A copy replaces the one before the
+ * last, which every peer has enqueued its reading of, because it has arrived at the last collective since. Copies of one
+ * shape lie in the same memory, so that peers have all but the elements in their caches.
  */
 final class Staging {
+    private final Meeting meeting;
+    private final int me;
     private final Scope scope;
-    private final ReadGuard peers;
-    private List<DeviceMatrix> even = List.of();
-    private List<DeviceMatrix> odd = List.of();
+    private final Place[] places = new Place[2];
 
     /**
-     * Nothing staged yet.
+     * Nothing yet.
      *
-     * @param scope what copies live in: the run's
-     * @param peers who reads them
+     * @param scope what the copies live in
      */
-    Staging(Scope scope, ReadGuard peers) {
+    Staging(Meeting meeting, int me, Scope scope) {
+        this.meeting = meeting;
+        this.me = me;
         this.scope = scope;
-        this.peers = peers;
     }
 
-    /** A copy of {@code matrix} for the collective with this sequence number, made when peers have read the one before. */
+    /** A copy of {@code matrix} for the collective of this number, made behind the reading of the one that it replaces. */
     List<DeviceMatrix> copyOf(DeviceMatrix matrix, long sequence, Stream stream) {
-        boolean isEven = sequence % 2 == 0;
-        List<DeviceMatrix> copy = isEven ? even : odd;
-        if (copy.isEmpty() || !haveOneForm(copy.get(0), matrix)) {
-            copy.forEach(scope::release);
-            DeviceMatrix made = scope.allocate(matrix.dtype(), matrix.rows(), matrix.columns());
-            made.block().guardBy(peers);
-            copy = List.of(made);
-            if (isEven) {
-                even = copy;
-            } else {
-                odd = copy;
-            }
+        int turn = (int) (sequence & 1);
+        Place place = places[turn];
+        if (place != null && place.fits(matrix)) {
+            place.await(stream);
         } else {
-            peers.await(stream);
+            if (place != null) {
+                scope.release(place.copy);
+            }
+            place = new Place(scope.allocate(matrix.dtype(), matrix.rows(), matrix.columns()));
+            places[turn] = place;
         }
-        stream.copy(matrix, copy.get(0));
-        return copy;
+        stream.copy(matrix, place.copy);
+        place.sequence = sequence;
+        return place.sources;
     }
 
-    private static boolean haveOneForm(DeviceMatrix copy, DeviceMatrix matrix) {
-        return copy.dtype() == matrix.dtype() && copy.rows() == matrix.rows() && copy.columns() == matrix.columns();
+    /** Memory of a copy, and who reads it: the peers, in the collective of the latest copy and in those before. */
+    private final class Place implements ReadGuard {
+        final DeviceMatrix copy;
+        final List<DeviceMatrix> sources;
+        long sequence;
+
+        Place(DeviceMatrix copy) {
+            this.copy = copy;
+            this.sources = List.of(copy);
+            copy.block().guardBy(this);
+        }
+
+        boolean fits(DeviceMatrix matrix) {
+            return copy.dtype() == matrix.dtype() && copy.rows() == matrix.rows() && copy.columns() == matrix.columns();
+        }
+
+        @Override
+        public boolean enqueued() {
+            return meeting.havePeersFinished(me, sequence);
+        }
+
+        @Override
+        public void await(Stream stream) {
+            meeting.awaitPeers(me, sequence, stream);
+        }
+
+        @Override
+        public boolean covers(ReadGuard earlier) {
+            return false;
+        }
     }
 }

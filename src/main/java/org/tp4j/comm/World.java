@@ -304,7 +304,7 @@ public final class World implements AutoCloseable {
         try {
             Scope opened = thread.scopes().open(purpose + " of rank " + thread.rank());
             scope = Optional.of(opened);
-            Communicator comm = new Communicator(thread, meeting, new Member(group, thread.rank()), policy);
+            Communicator comm = new Communicator(thread, meeting, new Member(group, thread.rank()), policy, opened);
             T value = work.apply(new Rank(thread, run, comm, loading));
             thread.stream().synchronize(limit);
             slots.set(thread.rank(), value, opened);

@@ -15,14 +15,18 @@ public abstract class Block {
 
     /** Notes that other streams read this block; it is not reused before they have. */
     public final void guardBy(ReadGuard readers) {
-        guards.removeIf(readers::covers);
+        for (int i = guards.size() - 1; i >= 0; i--) {
+            if (readers.covers(guards.get(i))) {
+                guards.remove(i);
+            }
+        }
         guards.add(readers);
     }
 
     /** Whether every other stream that reads this block has enqueued that. */
     public final boolean isUnread() {
-        for (ReadGuard guard : guards) {
-            if (!guard.enqueued()) {
+        for (int i = 0; i < guards.size(); i++) {
+            if (!guards.get(i).enqueued()) {
                 return false;
             }
         }
@@ -31,10 +35,9 @@ public abstract class Block {
 
     /** Makes {@code stream} wait for all that read this block, and forgets them; only if it is {@link #isUnread unread}. */
     public final void awaitReaders(Stream stream) {
-        for (ReadGuard guard : guards) {
-            guard.await(stream);
+        for (int i = guards.size() - 1; i >= 0; i--) {
+            guards.remove(i).await(stream);
         }
-        guards.clear();
     }
 
     /** Bytes of the matrix that lies in this block now. */

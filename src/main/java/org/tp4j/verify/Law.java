@@ -21,7 +21,7 @@ public enum Law {
     /** A run can be repeated. */
     RUNS_AGREE("two runs agree", "the same program gives the same bits again"),
     /** The all-reduce algorithms differ in speed only. */
-    ALGORITHMS_AGREE("one-shot = two-shot", "both all-reduce algorithms give the same bits"),
+    ALGORITHMS_AGREE("all-reduces agree", "eager, one-shot and two-shot all-reduces give the same bits"),
     /** A reduce-scatter and an all-gather are an all-reduce. */
     SEQUENCE_PARALLEL_AGREES(
             "sequence-parallel = plain", "an mlp on sharded tokens gives the same bits as on replicated ones"),

@@ -37,14 +37,24 @@ final class SameBitsLaws {
 
     static Finding algorithms(Trial trial) {
         LinearProblem p = trial.reals();
-        World oneByOne = trial.worlds().summing(trial.worldSize(), AllReduceAlgorithm.ONE_SHOT);
-        World inTwoSteps = trial.worlds().summing(trial.worldSize(), AllReduceAlgorithm.TWO_SHOT);
-        try (HostMatrix oneShot = Split.row(oneByOne, p, trial.dtype());
-                HostMatrix twoShot = Split.row(inTwoSteps, p, trial.dtype())) {
-            return Finding.sameBits("one-shot and two-shot", oneShot, twoShot)
-                    .and(performed(oneByOne, AllReduceAlgorithm.ONE_SHOT))
-                    .and(performed(inTwoSteps, AllReduceAlgorithm.TWO_SHOT));
+        try (HostMatrix oneShot = row(trial, p, AllReduceAlgorithm.ONE_SHOT);
+                HostMatrix eager = row(trial, p, AllReduceAlgorithm.EAGER);
+                HostMatrix twoShot = row(trial, p, AllReduceAlgorithm.TWO_SHOT)) {
+            Finding finding = Finding.sameBits("one-shot and eager", oneShot, eager)
+                    .and(Finding.sameBits("one-shot and two-shot", oneShot, twoShot));
+            for (AllReduceAlgorithm algorithm : AllReduceAlgorithm.values()) {
+                finding = finding.and(performed(summing(trial, algorithm), algorithm));
+            }
+            return finding;
         }
+    }
+
+    private static HostMatrix row(Trial trial, LinearProblem p, AllReduceAlgorithm algorithm) {
+        return Split.row(summing(trial, algorithm), p, trial.dtype());
+    }
+
+    private static World summing(Trial trial, AllReduceAlgorithm algorithm) {
+        return trial.worlds().summing(trial.worldSize(), algorithm);
     }
 
     private static Finding performed(World world, AllReduceAlgorithm algorithm) {

@@ -31,6 +31,8 @@ final class CpuDevice implements Device {
      */
     private static final long BYTES_PER_MEETING = 16 << 10;
 
+    private static final long EAGER_BYTES = 16 << 10;
+
     private static final long BYTES_PER_MEETING_IN_TURNS = 128 << 10;
 
     private static final int PROCESSORS = Runtime.getRuntime().availableProcessors();
@@ -83,8 +85,10 @@ final class CpuDevice implements Device {
     public AllReduceAlgorithm allReduceAlgorithm(long bytes, int ranks) {
         boolean inTurns = ranks > PROCESSORS;
         long meeting = inTurns ? BYTES_PER_MEETING_IN_TURNS : BYTES_PER_MEETING;
-        boolean twoShot = ranks > 1 && bytes >= meeting / (ranks - 1);
-        return twoShot ? AllReduceAlgorithm.TWO_SHOT : AllReduceAlgorithm.ONE_SHOT;
+        if (ranks > 1 && bytes >= meeting / (ranks - 1)) {
+            return AllReduceAlgorithm.TWO_SHOT;
+        }
+        return ranks > 1 && bytes <= EAGER_BYTES ? AllReduceAlgorithm.EAGER : AllReduceAlgorithm.ONE_SHOT;
     }
 
     @Override
