@@ -118,7 +118,9 @@ class ScopesContractTest {
             });
             long weights = 2 * (8 * 32 + 32 * 8) / 2 * 4;
             long live = most.get(0) - quarantined;
-            assertTrue(live <= weights + 2 * (4 * 8 * 4), "live after a block: " + live);
+            long activation = 4 * 8 * 4;
+            long staged = 2 * activation; // what an eager all-reduce keeps for the run
+            assertTrue(live <= weights + 2 * (activation + staged), "live after a block: " + live);
         }
     }
 

@@ -27,6 +27,17 @@ final class CollectiveScenarios {
 
     /** A collective of a rank's matrix (TOKENS, FEATURES), of which it may take a part. */
     private enum Kind {
+        ALL_REDUCE_EAGER {
+            @Override
+            DeviceMatrix perform(Rank rank, DeviceMatrix given, int call) {
+                return rank.comm().allReduce(partial(rank, rank.comm(), given)).matrix();
+            }
+
+            @Override
+            int calls() {
+                return 3; // the third copy replaces the first
+            }
+        },
         ALL_REDUCE_ONE_SHOT {
             @Override
             DeviceMatrix perform(Rank rank, DeviceMatrix given, int call) {
@@ -79,7 +90,16 @@ final class CollectiveScenarios {
         abstract DeviceMatrix perform(Rank rank, DeviceMatrix given, int call);
 
         AllReduceAlgorithm algorithm() {
-            return this == ALL_REDUCE_TWO_SHOT ? AllReduceAlgorithm.TWO_SHOT : AllReduceAlgorithm.ONE_SHOT;
+            return switch (this) {
+                case ALL_REDUCE_EAGER -> AllReduceAlgorithm.EAGER;
+                case ALL_REDUCE_TWO_SHOT -> AllReduceAlgorithm.TWO_SHOT;
+                default -> AllReduceAlgorithm.ONE_SHOT;
+            };
+        }
+
+        /** How many follow each other: as many as show whether one waits for those before. */
+        int calls() {
+            return 2;
         }
 
         String label() {
@@ -98,7 +118,7 @@ final class CollectiveScenarios {
                             kind.label() + ", " + ranks + " ranks, "
                                     + (reuse ? "its memory used again" : "back to back"),
                             devices,
-                            on -> twice(on, ranks, kind, reuse)));
+                            on -> repeated(on, ranks, kind, reuse)));
                 }
             }
         }
@@ -106,15 +126,17 @@ final class CollectiveScenarios {
         return scenarios;
     }
 
-    private static List<Long> twice(List<Device> devices, int ranks, Kind kind, boolean reuse) {
+    private static List<Long> repeated(List<Device> devices, int ranks, Kind kind, boolean reuse) {
         CyclicBarrier barrier = new CyclicBarrier(ranks);
         try (World world = open(devices, ranks, kind.algorithm())) {
             PerRank<List<DeviceMatrix>> results = world.load(rank -> {
                 List<DeviceMatrix> kept = new ArrayList<>();
                 try (Scope inner = rank.scope()) {
-                    List<DeviceMatrix> uploaded = List.of(
-                            Memory.upload(inner, 10 * rank.index()), Memory.upload(inner, 10 * rank.index() + 1));
-                    for (int call = 0; call < 2; call++) {
+                    List<DeviceMatrix> uploaded = new ArrayList<>();
+                    for (int call = 0; call < kind.calls(); call++) {
+                        uploaded.add(Memory.upload(inner, 10 * rank.index() + call));
+                    }
+                    for (int call = 0; call < kind.calls(); call++) {
                         DeviceMatrix given = Memory.doubled(inner, uploaded.get(call));
                         kept.add(used(inner, kind.perform(rank, given, call)));
                         if (reuse) {
