@@ -26,6 +26,7 @@ final class OrderingSites {
     private static final Map<String, Set<String>> CONDUITS = Map.of(
             "org.tp4j.device.Stream", Set.of("record", "await", "synchronize"),
             "org.tp4j.device.ReadGuard", Set.of("await"),
+            "org.tp4j.comm.Meeting", Set.of("awaitPeers"),
             "org.tp4j.device.cuda.CudaEvent", Set.of("record", "await", "awaitOnHost"),
             "org.tp4j.device.cuda.HostWait", Set.of("until"),
             "org.tp4j.device.Block", Set.of("awaitReaders"),
