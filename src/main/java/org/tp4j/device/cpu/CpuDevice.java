@@ -31,6 +31,10 @@ final class CpuDevice implements Device {
      */
     private static final long BYTES_PER_MEETING = 16 << 10;
 
+    /**
+     * Up to here ranks with a processor each sum copies in memory that peers know: at 4 KiB that takes nine tenths of the
+     * time where processors share a cache, and two thirds where they do not.
+     */
     private static final long EAGER_BYTES = 16 << 10;
 
     private static final long BYTES_PER_MEETING_IN_TURNS = 128 << 10;
