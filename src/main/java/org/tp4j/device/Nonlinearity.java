@@ -9,7 +9,8 @@ import org.apache.commons.numbers.gamma.Erfc;
  *
  * <p>The f64 functions of CUDA decide how many: by the CUDA C++ Programming Guide erfc is within 5 ulps and exp within 1
  * of the correctly rounded value, so within 5.5 and 1.5 of the exact one. GELU multiplies erfc by x/2: 6 in all. The others
- * add 1 to exp and divide x by that: 2.5.
+ * add 1 to exp and divide x by that: 2.5. Where erfc is no longer a normal number, for x below -37.5, its ulps do not
+ * shrink with it, and GELU is off by up to {@code |x| ulpError()} of the smallest numbers.
  */
 public enum Nonlinearity {
     /** {@code x}. */
@@ -44,7 +45,10 @@ public enum Nonlinearity {
         return lipschitz;
     }
 
-    /** How far a device's value may be from {@link #apply}, before the rounding to the dtype, in ulps of the accumulator. */
+    /**
+     * How far a device's value may be from {@link #apply}, before the rounding to the dtype, in ulps of the accumulator; an
+     * ulp counts as at least {@code |x|} times its smallest subnormal.
+     */
     public int ulpError() {
         return ulpError;
     }
