@@ -7,6 +7,7 @@ import static jcuda.driver.JCudaDriver.cuStreamDestroy;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import jcuda.driver.CUstream;
 import org.tp4j.device.DeviceException;
 
@@ -47,15 +48,18 @@ final class Relay implements AutoCloseable {
         Port from = port(source.device());
         Port to = port(target.device());
         Tile.forEach(source.dtype(), source.rows(), source.columns(), tile -> {
-            from.follow(own); // behind which the memory between is free again
-            from.device().context().enter();
-            Copies.toHost(from.stream(), tile.of(source), between.pointer());
-            to.follow(from);
-            to.device().context().enter();
-            Copies.fromHost(to.stream(), between.pointer(), tile.of(target));
-            own.follow(to);
+            half(from, stream -> Copies.toHost(stream, tile.of(source), between.pointer()));
+            half(to, stream -> Copies.fromHost(stream, between.pointer(), tile.of(target)));
         });
         own.device().context().enter();
+    }
+
+    /** The own stream follows every half at once: what is freed on it is not in use, even if no other half is enqueued. */
+    private void half(Port port, Consumer<CUstream> copy) {
+        port.follow(own);
+        port.device().context().enter();
+        copy.accept(port.stream());
+        own.follow(port);
     }
 
     /** Frees streams, events and memory; the own stream, and with it all others, is idle. */

@@ -15,6 +15,7 @@ import org.junit.jupiter.api.Test;
 import org.tp4j.device.Device;
 import org.tp4j.device.DeviceException;
 import org.tp4j.device.DeviceMatrix;
+import org.tp4j.device.Event;
 import org.tp4j.device.OutOfDeviceMemoryException;
 import org.tp4j.device.Scope;
 import org.tp4j.device.ScopeStack;
@@ -157,6 +158,33 @@ class CudaStreamFaultsTest {
             }
             here.stream().copy(source, target);
             here.assertHolds(5, target);
+        }
+    }
+
+    /** What waits for the failed copy may overwrite the memory that the first half reads. */
+    @Test
+    void halfACopyThroughHostMemoryIsFinishedBeforeItsSourceIsFreed() {
+        assumeTrue(devices.size() > 2, "nothing is copied from one device to another by a third");
+        Emulator.configure("peers=broken-copies");
+        Device first = devices.get(0);
+        Device second = devices.get(1);
+        try (Place here = Place.on(devices.get(2));
+                Place from = Place.on(first);
+                Place to = Place.on(second)) {
+            DeviceMatrix source = from.upload(5);
+            DeviceMatrix target = to.upload(1);
+            from.stream().synchronize(LIMIT);
+            to.stream().synchronize(LIMIT);
+            here.stream().copy(source, target); // tries each pair
+            here.stream().synchronize(LIMIT);
+            Event read = here.stream().device().createEvent();
+            Emulator.configure("fault=cuMemcpyHtoDAsync@1:1:1");
+            refused("to the device", () -> here.stream().copy(source, target));
+            here.stream().record(read);
+            from.stream().await(read);
+            from.stream().zero(source);
+            from.assertHolds(0, source);
+            read.close();
         }
     }
 
