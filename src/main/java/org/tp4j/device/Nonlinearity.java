@@ -4,13 +4,13 @@ import java.util.Locale;
 import org.apache.commons.numbers.gamma.Erfc;
 
 /**
- * An elementwise function between two linear layers. A device computes it to within {@link #ulpError()} units in the last
- * place of its accumulator's dtype, and rounds once to the dtype.
+ * An elementwise function between two linear layers. A device computes it to within a relative error of {@link
+ * #epsilons()} times the machine epsilon of its accumulator's dtype, and rounds once to the dtype.
  *
  * <p>The f64 functions of CUDA decide how many: by the CUDA C++ Programming Guide erfc is within 5 ulps and exp within 1
- * of the correctly rounded value, so within 5.5 and 1.5 of the exact one. GELU multiplies erfc by x/2: 6 in all. The others
- * add 1 to exp and divide x by that: 2.5. Where erfc is no longer a normal number, for x below -37.5, its ulps do not
- * shrink with it, and GELU is off by up to {@code |x| ulpError()} of the smallest numbers.
+ * of the correctly rounded value, so within 5.5 and 1.5 of the exact one, and an ulp is at most an epsilon. GELU multiplies
+ * erfc by x/2: 6 in all. The others add 1 to exp and divide x by that: 2.5. Where erfc is no longer a normal number, for x
+ * below -37.5, its ulps do not shrink with it, and GELU is off by up to {@code |x| epsilons()} of the smallest numbers.
  */
 public enum Nonlinearity {
     /** {@code x}. */
@@ -28,11 +28,11 @@ public enum Nonlinearity {
     private static final double SQRT_TWO_OVER_PI = Math.sqrt(2 / Math.PI);
 
     private final double lipschitz;
-    private final int ulpError;
+    private final int epsilons;
 
-    Nonlinearity(double lipschitz, int ulpError) {
+    Nonlinearity(double lipschitz, int epsilons) {
         this.lipschitz = lipschitz;
-        this.ulpError = ulpError;
+        this.epsilons = epsilons;
     }
 
     /** The name used on the command line: {@code none}, {@code relu}, {@code gelu}, {@code gelu-tanh}, {@code silu}. */
@@ -46,11 +46,12 @@ public enum Nonlinearity {
     }
 
     /**
-     * How far a device's value may be from {@link #apply}, before the rounding to the dtype, in ulps of the accumulator; an
-     * ulp counts as at least {@code |x|} times its smallest subnormal.
+     * How far a device's value may be from {@link #apply}, before the rounding to the dtype: so many epsilons, of {@code
+     * 2 u |f(x)|} each where u is the accumulator's unit roundoff, and of at least {@code max(1, |x|)} of its smallest
+     * subnormals. 0 if the value is exact.
      */
-    public int ulpError() {
-        return ulpError;
+    public int epsilons() {
+        return epsilons;
     }
 
     /** The function, in f64. */

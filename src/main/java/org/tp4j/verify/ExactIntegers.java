@@ -44,7 +44,7 @@ public final class ExactIntegers {
     /** An MLP with a bias after its second product, and ReLU or nothing between. */
     public MlpProblem mlp(
             DType dtype, int tokens, int in, int hidden, int out, WeightLayout layout, Nonlinearity f, boolean gated) {
-        if (f.ulpError() != 0) {
+        if (f.epsilons() != 0) {
             throw new IllegalArgumentException("the nonlinearity is " + f.label() + ": only relu and none are exact");
         }
         long limit = 1L << dtype.precision();

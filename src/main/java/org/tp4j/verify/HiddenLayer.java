@@ -7,7 +7,7 @@ import org.tp4j.tensor.DType;
  * How far a hidden activation on the device may be from the oracle's, and what that does to the second product of an MLP.
  *
  * <p>The first product gives the device {@code h'} with {@code |h' - h| <= d}, d from {@link ErrorBound} with the
- * rounding to the dtype. With a nonlinearity f of Lipschitz constant L, evaluated to within q ulps of the accumulator
+ * rounding to the dtype. With a nonlinearity f of Lipschitz constant L, evaluated to within q epsilons of the accumulator
  * (unit roundoff u, smallest subnormal eta),
  *
  * <pre>{@code
@@ -94,7 +94,7 @@ final class HiddenLayer implements LeftRows {
     }
 
     private boolean isExact() {
-        return f.ulpError() == 0;
+        return f.epsilons() == 0;
     }
 
     /** e, for an argument within {@code d} of {@code h} and the oracle's value {@code a}; 0 if h must be met exactly. */
@@ -107,9 +107,9 @@ final class HiddenLayer implements LeftRows {
             return moved;
         }
         DType accumulator = dtype.accumulator();
-        double ulp = 2 * accumulator.unitRoundoff() * (Math.abs(a) + moved) + accumulator.smallestSubnormal();
+        double epsilon = 2 * accumulator.unitRoundoff() * (Math.abs(a) + moved) + accumulator.smallestSubnormal();
         double argument = 8 * ErrorBound.W * f.lipschitz() * (2 * Math.abs(h) + d);
-        return moved + f.ulpError() * (ulp + 2 * ErrorBound.W * Math.abs(a)) + argument;
+        return moved + f.epsilons() * (epsilon + 2 * ErrorBound.W * Math.abs(a)) + argument;
     }
 
     private double productError(double a, double fg, double e, double h, double d) {

@@ -59,7 +59,7 @@ class NonlinearityContractTest {
 
     @ParameterizedTest
     @EnumSource
-    void staysWithinItsUlps(Nonlinearity f) {
+    void staysWithinItsEpsilons(Nonlinearity f) {
         for (DType to : DType.values()) {
             for (DType from : to == to.accumulator() ? new DType[] {to} : new DType[] {to, to.accumulator()}) {
                 HostMatrix source = inputs(from, 61, 83);
@@ -72,7 +72,7 @@ class NonlinearityContractTest {
 
     @ParameterizedTest
     @EnumSource
-    void gatesWithinItsUlps(Nonlinearity f) {
+    void gatesWithinItsEpsilons(Nonlinearity f) {
         for (DType dtype : DType.values()) {
             HostMatrix gate = inputs(dtype, 31, 57);
             HostMatrix up = Workplace.uniform(Workplace.random(), dtype, 31, 57);
@@ -84,8 +84,8 @@ class NonlinearityContractTest {
                     double x = gate.get(row, column);
                     double value = f.apply(x);
                     double factor = up.get(row, column);
-                    double slack = (slackUlps(f, dtype) + 1) * ulp(dtype.accumulator(), x, value) * Math.abs(factor)
-                            + ulp(dtype.accumulator(), value * factor);
+                    double slack = (allowed(f, dtype) + 1) * epsilon(dtype.accumulator(), x, value) * Math.abs(factor)
+                            + epsilon(dtype.accumulator(), 0, value * factor);
                     assertNear(f + " gate " + x, dtype, value * factor, slack, actual, row, column);
                 }
             }
@@ -127,15 +127,15 @@ class NonlinearityContractTest {
             for (long column = 0; column < actual.columns(); column++) {
                 double x = source.get(row, column);
                 double value = f.apply(x);
-                double slack = slackUlps(f, to) * ulp(to.accumulator(), x, value);
+                double slack = allowed(f, to) * epsilon(to.accumulator(), x, value);
                 assertNear(f + " of " + x, to, value, slack, actual, row, column);
             }
         }
     }
 
     /** In f64 the expected value has an error of its own. */
-    private static int slackUlps(Nonlinearity f, DType dtype) {
-        return dtype == DType.F64 ? 2 * f.ulpError() : f.ulpError();
+    private static int allowed(Nonlinearity f, DType dtype) {
+        return dtype == DType.F64 ? 2 * f.epsilons() : f.epsilons();
     }
 
     /** The value rounded, and what differs from it by at most {@code slack} rounded. */
@@ -150,14 +150,10 @@ class NonlinearityContractTest {
         assertTrue(found >= dtype.round(value - slack) && found <= dtype.round(value + slack), message);
     }
 
-    /** An ulp of f(x), as {@link Nonlinearity#ulpError()} counts them. */
-    private static double ulp(DType dtype, double x, double value) {
-        double floor = Double.isFinite(x) ? Math.abs(x) * dtype.smallestSubnormal() : 0;
-        return Math.max(ulp(dtype, value), floor);
-    }
-
-    private static double ulp(DType dtype, double value) {
-        return dtype == DType.F64 ? Math.ulp(value) : Math.ulp((float) value);
+    /** One of those that {@link Nonlinearity#epsilons()} counts. */
+    private static double epsilon(DType dtype, double x, double value) {
+        double floor = Double.isFinite(x) ? Math.max(1, Math.abs(x)) * dtype.smallestSubnormal() : 0;
+        return Math.max(2 * dtype.unitRoundoff() * Math.abs(value), floor);
     }
 
     private static HostMatrix inputs(DType dtype, long rows, long columns) {

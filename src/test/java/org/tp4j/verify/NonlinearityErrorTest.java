@@ -20,8 +20,8 @@ class NonlinearityErrorTest {
         for (double x = -12; x <= 12; x += 0.37) {
             BigDecimal exact = exact(f, new BigDecimal(x));
             BigDecimal error = exact.subtract(new BigDecimal(f.apply(x))).abs();
-            double allowed = f.ulpError() * 2 * w * Math.abs(exact.doubleValue())
-                    + (f.ulpError() == 0 ? 0 : 8 * w * f.lipschitz() * Math.abs(x));
+            double allowed = f.epsilons() * 2 * w * Math.abs(exact.doubleValue())
+                    + (f.epsilons() == 0 ? 0 : 8 * w * f.lipschitz() * Math.abs(x));
             assertTrue(error.compareTo(new BigDecimal(allowed)) <= 0, f + " at " + x + ": " + error.doubleValue());
         }
     }

@@ -4,8 +4,8 @@ import org.tp4j.device.Nonlinearity;
 
 /**
  * GELU and SiLU over arrays, without branches or calls, so that the compiler vectorizes their loops. Relative errors stay
- * below 1e-7 where the f32 result is normal, and thus within the four ulps that {@link Nonlinearity} allows an f32
- * result.
+ * below 1e-7 where the f32 result is normal, and thus within the four epsilons that {@link Nonlinearity} allows an
+ * f32 result.
  */
 final class SmoothFunctions {
     /** Beyond it in either direction exp is taken as at it: 0, or large enough for every quotient to vanish in f32. */
