@@ -23,7 +23,7 @@ final class DeviceOptions {
             names = "--dtype",
             paramLabel = "f64|f32|f16|bf16",
             converter = DTypeConverter.class,
-            description = "What to compute in (default: what the files hold).")
+            description = "What to compute in (default: what the files hold; verify takes all, bench f32 and f64).")
     private Optional<DType> dtype = Optional.empty();
 
     @Option(names = "--json", description = "Print one JSON object on standard output.")

@@ -126,7 +126,7 @@ record Examination(DeviceKind kind, List<Finding> findings, List<OfDevice> devic
 
     private static String mend(Device device) {
         return device.kind() == DeviceKind.CUDA
-                ? "look at nvidia-smi, or leave " + device.name() + " out with CUDA_VISIBLE_DEVICES"
+                ? "look at nvidia-smi, or leave " + device + " out with CUDA_VISIBLE_DEVICES"
                 : "please report it";
     }
 }
