@@ -16,6 +16,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tp4j.device.DeviceKind;
+import org.tp4j.tensor.Account;
 import org.tp4j.tensor.HostMemory;
 
 /** With shell scripts in the place of MPI's commands. */
@@ -26,7 +27,7 @@ class AllReduceBenchTest {
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 4})
     void ourSideChecksItsSumsAndLeavesNothing(int ranks) throws PeerException {
-        long before = HostMemory.liveBytes();
+        long before = Account.settled();
         try (WorldCycle ours = new WorldCycle(DeviceKind.CPU, ranks)) {
             for (long elements : new long[] {1, 1000, 16_384, 70_001}) {
                 assertTrue(ours.measure(elements, 9) > 0);

@@ -15,6 +15,7 @@ import org.tp4j.device.ReadGuard;
 import org.tp4j.device.Scope;
 import org.tp4j.device.ScopeStack;
 import org.tp4j.device.Stream;
+import org.tp4j.tensor.Account;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
 import org.tp4j.tensor.HostMemory;
@@ -23,7 +24,7 @@ class CpuMemoryTest {
     /** Matrices that never come again in the same size do not pile up. */
     @Test
     void theCacheIsBounded() {
-        long before = HostMemory.liveBytes();
+        long before = Account.settled();
         Stream stream = new CpuBackend().probe().devices().get(0).openStream();
         ScopeStack scopes = new ScopeStack(stream);
         for (int turn = 0; turn < 40; turn++) {
