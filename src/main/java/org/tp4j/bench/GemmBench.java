@@ -17,8 +17,8 @@ import org.tp4j.tensor.WeightLayout;
 /**
  * {@code y = x W^T} with W (out, in) split by rows over ranks, each on a thread and a stream of its own; alone, or beside
  * a library of Python. The sides take turns, each of which begins with products that are not timed and ends when the
- * device has done all. Each pauses before its turn, because OpenBLAS's idle threads go on spinning for a while and take a
- * core from the other side.
+ * device has done all. Beside NumPy each pauses before its turn, because OpenBLAS's idle threads go on spinning for a
+ * while and take a core from the other side.
  */
 public final class GemmBench {
     /** The shapes that are told: one token, few, and two prompts, of a 7-billion-parameter model's sizes. */
@@ -28,16 +28,21 @@ public final class GemmBench {
             new GemmShape(128, 1024, 4096),
             new GemmShape(512, 2048, 8192));
 
-    private static final long PAUSE_MILLIS = 400;
     private static final double TURN_SECONDS = 0.04;
     private static final Duration LIMIT = Duration.ofSeconds(60);
 
     /** What a product may be measured beside. */
     public enum Peer {
         /** On the processor, with as many threads as we have ranks; f32 and f64. */
-        NUMPY,
-        /** On the first CUDA device. */
-        TORCH
+        NUMPY(400),
+        /** On the first CUDA device, whose clock falls while it has nothing to do. */
+        TORCH(0);
+
+        private final long pauseMillis;
+
+        Peer(long pauseMillis) {
+            this.pauseMillis = pauseMillis;
+        }
     }
 
     private final Device device;
@@ -66,14 +71,15 @@ public final class GemmBench {
         try (PythonPeer python = start(peer, interpreter);
                 Ours ours = new Ours(shape, dtype)) {
             python.prepare(shape, dtype);
+            python.seconds(1); // the first product also loads what it needs
             int repeats = repeats(python.seconds(1));
             double[] ourSeconds = new double[turns];
             double[] theirSeconds = new double[turns];
             for (int turn = 0; turn < turns; turn++) {
-                Thread.sleep(PAUSE_MILLIS);
+                Thread.sleep(peer.pauseMillis);
                 python.seconds(1);
                 theirSeconds[turn] = python.seconds(repeats);
-                Thread.sleep(PAUSE_MILLIS);
+                Thread.sleep(peer.pauseMillis);
                 ourSeconds[turn] = ours.seconds(repeats);
             }
             return MedianRatio.of(ourSeconds, theirSeconds);

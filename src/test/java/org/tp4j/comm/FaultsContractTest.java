@@ -326,11 +326,14 @@ class FaultsContractTest {
         }
     }
 
+    /** It has worked once: what the first run of all loads and compiles is not counted. */
     private World open(int ranks) {
-        return World.builder(machine.kind(), ranks)
+        World world = World.builder(machine.kind(), ranks)
                 .devices(machine.devices())
                 .limit(LIMIT)
                 .open();
+        assertWorks(world);
+        return world;
     }
 
     private static RankException failsPromptly(World world, RankAction work) {

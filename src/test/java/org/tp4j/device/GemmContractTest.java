@@ -91,7 +91,7 @@ class GemmContractTest {
                         ? Workplace.uniform(random, dtype, shape[2], shape[1])
                         : Workplace.uniform(random, dtype, shape[1], shape[2]);
                 HostMatrix y = product(x, w, layout, false);
-                double u = dtype.accumulator().unitRoundoff();
+                double u = device.roundoff(dtype);
                 double gamma = (shape[1] + 1) * u / (1 - (shape[1] + 1) * u);
                 for (long row = 0; row < y.rows(); row++) {
                     for (long column = 0; column < y.columns(); column++) {

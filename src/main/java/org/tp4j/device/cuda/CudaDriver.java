@@ -5,6 +5,7 @@ import static jcuda.driver.JCudaDriver.cuDriverGetVersion;
 import static jcuda.driver.JCudaDriver.cuInit;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
 import jcuda.driver.CUresult;
@@ -22,8 +23,10 @@ import org.tp4j.device.cuda.library.UnusableLibraryException;
  * @param library where it was found
  */
 record CudaDriver(int version, int devices, String library) {
+    private static final System.Logger LOG = System.getLogger(CudaDriver.class.getName());
     private static final String PROPERTY = "tp4j.cuda.driver";
     private static final Soname LIBRARY = new Soname("libcuda.so.1", false);
+    private static final Soname COMPILER = new Soname("libnvidia-ptxjitcompiler.so.1", false);
     private static final String WINDOWS_LIBRARY = "nvcuda.dll"; // the system finds it
 
     /** CUDA 12.0, the first whose driver takes the PTX that this build holds. */
@@ -62,17 +65,31 @@ record CudaDriver(int version, int devices, String library) {
             return loadedNamed(named.get());
         }
         LibrarySearch search = LibrarySearch.ofTheSystem(Surroundings.ofThisProcess());
-        LibrarySearch.Found found = search.first(LIBRARY, Loading::load).orElseThrow(() -> notLoaded(search.told()));
+        LibrarySearch.Found found = search.first(LIBRARY, CudaDriver::load).orElseThrow(() -> notLoaded(search.told()));
         return realName(found.file()) + ", from " + found.place();
     }
 
     private static String loadedNamed(Path file) throws MissingException {
         try {
             ElfLibrary.check(file, LIBRARY);
-            Loading.load(file);
+            load(file);
             return file + ", named by -D" + PROPERTY;
         } catch (UnusableLibraryException e) {
             throw notLoaded(file + ", named by -D" + PROPERTY + ", " + e.getMessage());
+        }
+    }
+
+    /** Loads it, and its compiler of PTX, which it would ask the system's loader for: that may not know their folder. */
+    private static void load(Path file) throws UnusableLibraryException {
+        Loading.load(file);
+        Path compiler = file.resolveSibling(COMPILER.name());
+        if (Files.exists(compiler)) {
+            try {
+                ElfLibrary.check(compiler, COMPILER);
+                Loading.load(compiler);
+            } catch (UnusableLibraryException e) {
+                LOG.log(System.Logger.Level.DEBUG, compiler + " " + e.getMessage());
+            }
         }
     }
 

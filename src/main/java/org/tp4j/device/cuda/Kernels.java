@@ -1,5 +1,6 @@
 package org.tp4j.device.cuda;
 
+import static jcuda.driver.CUresult.CUDA_ERROR_JIT_COMPILER_NOT_FOUND;
 import static jcuda.driver.JCudaDriver.cuLaunchKernel;
 import static jcuda.driver.JCudaDriver.cuModuleGetFunction;
 import static jcuda.driver.JCudaDriver.cuModuleLoadData;
@@ -15,6 +16,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import jcuda.Pointer;
 import jcuda.driver.CUfunction;
 import jcuda.driver.CUmodule;
+import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import org.tp4j.device.DeviceException;
 import org.tp4j.device.Finding;
@@ -74,10 +76,13 @@ final class Kernels {
             MODULES.forEach(module -> modules.computeIfAbsent(module, this::loadModule));
             return Finding.found("kernels", "the PTX of " + String.join(", ", MODULES) + " loads");
         } catch (DeviceException e) {
+            boolean noCompiler = e.getMessage().contains(CUresult.stringFor(CUDA_ERROR_JIT_COMPILER_NOT_FOUND));
             return Finding.missing(
                     "kernels",
                     e.getMessage(),
-                    "install a newer driver, or use a GPU of compute capability 7.5 or newer");
+                    noCompiler
+                            ? "install libnvidia-ptxjitcompiler.so.1, a part of the driver, or add its folder to LD_LIBRARY_PATH"
+                            : "install a newer driver, or use a GPU of compute capability 7.5 or newer");
         }
     }
 

@@ -8,6 +8,8 @@ import static jcuda.jcublas.JCublas2.cublasSetMathMode;
 import static jcuda.jcublas.JCublas2.cublasSetStream;
 import static jcuda.jcublas.JCublas2.cublasSetWorkspace;
 
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Optional;
 import java.util.function.Supplier;
 import jcuda.Pointer;
@@ -37,6 +39,24 @@ final class Products {
     private Optional<Opened> opened = Optional.empty();
 
     private record Opened(cublasHandle handle, CudaBlock workspace) {}
+
+    /** A factor in host memory that does not move: for arrays JCuda would hold up the garbage collector in every call. */
+    private record Scalar(Pointer single, Pointer wide) {
+        static final Scalar ZERO = of(0);
+        static final Scalar ONE = of(1);
+
+        private static Scalar of(int value) {
+            return new Scalar(Pointer.to(buffer().putFloat(0, value)), Pointer.to(buffer().putDouble(0, value)));
+        }
+
+        Pointer pointer(DType dtype) {
+            return dtype == DType.F64 ? wide : single;
+        }
+
+        private static ByteBuffer buffer() {
+            return ByteBuffer.allocateDirect(Double.BYTES).order(ByteOrder.nativeOrder());
+        }
+    }
 
     Products(CudaStream stream) {
         this.stream = stream;
@@ -75,14 +95,14 @@ final class Products {
                         y.columns(),
                         y.rows(),
                         x.columns(),
-                        scalar(y.dtype(), 1),
+                        Scalar.ONE.pointer(y.dtype()),
                         w.pointer(),
                         type(w.dtype()),
                         w.stride(),
                         x.pointer(),
                         type(x.dtype()),
                         x.stride(),
-                        scalar(y.dtype(), 0),
+                        Scalar.ZERO.pointer(y.dtype()),
                         y.pointer(),
                         type(y.dtype()),
                         y.stride(),
@@ -130,10 +150,6 @@ final class Products {
             throw new DeviceException(stream.device() + ": " + operation.get() + " failed with "
                     + cublasStatus.stringFor(status) + " (" + status + ")");
         }
-    }
-
-    private static Pointer scalar(DType dtype, int value) {
-        return dtype == DType.F64 ? Pointer.to(new double[] {value}) : Pointer.to(new float[] {value});
     }
 
     private static int type(DType dtype) {

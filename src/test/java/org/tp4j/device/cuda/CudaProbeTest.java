@@ -221,6 +221,19 @@ class CudaProbeTest {
         assertTrue(found.startsWith("GPU missing: the NVIDIA driver finds no GPU; mend: "), found);
     }
 
+    /** The loader would end the process if it met it. */
+    @Test
+    @Tag("emulated")
+    void aDriversCompilerThatIsCutOffIsNotLoaded() throws Exception {
+        Path driver = Files.copy(Path.of(System.getProperty("tp4j.cuda.driver")), home.resolve("libcuda.so.1"));
+        Path compiler = ElfBytes.write(
+                home.resolve("libnvidia-ptxjitcompiler.so.1"),
+                "libnvidia-ptxjitcompiler.so.1",
+                "libnvidia-ptxjitcompiler.so.1");
+        Files.write(compiler, Arrays.copyOf(Files.readAllBytes(compiler), 300));
+        works(emulated().property("tp4j.cuda.driver", driver).output());
+    }
+
     @Test
     @Tag("emulated")
     void devicesTooOldForThePtxAreNamed() throws Exception {

@@ -12,6 +12,17 @@ import java.util.Set;
 
 /** A search for libraries, place by place, that remembers what it refused and why. */
 public final class LibrarySearch {
+    /** Where glibc looks without its cache, and where containers and WSL have the driver mounted. */
+    private static final List<String> SYSTEM_FOLDERS = List.of(
+            "lib/x86_64-linux-gnu",
+            "usr/lib/x86_64-linux-gnu",
+            "lib64",
+            "usr/lib64",
+            "lib",
+            "usr/lib",
+            "usr/local/nvidia/lib64",
+            "usr/lib/wsl/lib");
+
     private final List<NamedPlace> places = new ArrayList<>();
     private final List<String> refusals = new ArrayList<>();
     private final Set<String> placesOfRefusals = new HashSet<>();
@@ -41,7 +52,7 @@ public final class LibrarySearch {
 
     private LibrarySearch() {}
 
-    /** A search where the system's loader looks. */
+    /** A search where the system's loader looks, or should. */
     public static LibrarySearch ofTheSystem(Surroundings surroundings) {
         LibrarySearch search = new LibrarySearch();
         search.add(
@@ -50,6 +61,11 @@ public final class LibrarySearch {
                         .map(folder -> folder.resolve(name))
                         .toList());
         search.add("the loader's cache", name -> LoaderCache.files(surroundings.folder("etc/ld.so.cache"), name));
+        search.add(
+                "the system's folders",
+                name -> SYSTEM_FOLDERS.stream()
+                        .map(folder -> surroundings.folder(folder).resolve(name))
+                        .toList());
         return search;
     }
 

@@ -33,7 +33,9 @@ class LibrarySearchTest {
 
     @Test
     void nowhere() {
-        assertEquals("none is in LD_LIBRARY_PATH, the loader's cache, /usr/local/cuda*, Python's packages", refusal());
+        assertEquals(
+                "none is in LD_LIBRARY_PATH, the loader's cache, the system's folders, /usr/local/cuda*, Python's packages",
+                refusal());
     }
 
     @Test
@@ -56,6 +58,14 @@ class LibrarySearchTest {
         Path file = library("opt/libcublas.so.12");
         writeCache("ld.so-1.7.0\0 and its entries".getBytes(StandardCharsets.US_ASCII), file);
         found(file, "the loader's cache");
+    }
+
+    @Test
+    void inTheSystemsFolders() throws IOException {
+        Path mounted = library("usr/local/nvidia/lib64/libcublas.so.12");
+        found(mounted, "the system's folders");
+        Path usual = library("usr/lib/x86_64-linux-gnu/libcublas.so.12");
+        found(usual, "the system's folders");
     }
 
     @Test
@@ -126,7 +136,7 @@ class LibrarySearchTest {
         Path script = script("sleep 60");
         assertEquals(
                 "Python's packages cannot be searched: " + script + " does not say where it is installed;"
-                        + " no other is in LD_LIBRARY_PATH, the loader's cache, /usr/local/cuda*",
+                        + " no other is in LD_LIBRARY_PATH, the loader's cache, the system's folders, /usr/local/cuda*",
                 refusal());
     }
 
@@ -144,7 +154,10 @@ class LibrarySearchTest {
         Path unversioned = ElfBytes.write(root.resolve("a/libcublas.so.12"), "libcublas.so.12");
         environment.put("LD_LIBRARY_PATH", root.resolve("a") + ":" + root.resolve("a"));
         String refusal = unversioned + ", from LD_LIBRARY_PATH, does not define the version libcublas.so.12";
-        assertEquals(refusal + "; no other is in the loader's cache, /usr/local/cuda*, Python's packages", refusal());
+        assertEquals(
+                refusal
+                        + "; no other is in the loader's cache, the system's folders, /usr/local/cuda*, Python's packages",
+                refusal());
 
         Path file = library("usr/local/cuda/lib64/libcublas.so.12");
         LibrarySearch search = search();
