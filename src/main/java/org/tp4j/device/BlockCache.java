@@ -62,10 +62,15 @@ public final class BlockCache<B extends Block> {
         keep(block);
     }
 
-    /** Frees what nobody reads, once the stream is done with it; the rest goes to the device, which frees it later. */
-    public void close(Stream stream) {
+    /** Frees what is kept for reuse, and what closed streams left, where nobody reads it any more. */
+    public void freeUnused(Stream stream) {
         trim(stream);
         store.freeQuarantined(stream);
+    }
+
+    /** Frees what nobody reads, once the stream is done with it; the rest goes to the device, which frees it later. */
+    public void close(Stream stream) {
+        freeUnused(stream);
         free.forEach(store::quarantine);
         abandon();
     }
@@ -98,8 +103,7 @@ public final class BlockCache<B extends Block> {
         try {
             return store.allocate(bytes);
         } catch (OutOfDeviceMemoryException e) {
-            trim(stream);
-            store.freeQuarantined(stream);
+            freeUnused(stream);
             return store.allocate(bytes);
         }
     }

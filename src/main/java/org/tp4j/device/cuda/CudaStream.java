@@ -273,6 +273,12 @@ final class CudaStream implements Stream {
         return cache.take(this, bytes);
     }
 
+    /** Frees what is kept to be taken again; the context is current, and is afterwards. */
+    void freeUnused() {
+        cache.freeUnused(this);
+        context.enter();
+    }
+
     void giveBack(CudaBlock block) {
         cache.giveBack(block);
     }

@@ -123,7 +123,12 @@ final class Products {
 
     private cublasHandle openHandle(CudaBlock workspace) {
         cublasHandle handle = new cublasHandle();
-        check(cublasCreate(handle), () -> "creating a cuBLAS handle");
+        int created = cublasCreate(handle);
+        if (created == cublasStatus.CUBLAS_STATUS_ALLOC_FAILED) {
+            stream.freeUnused();
+            created = cublasCreate(handle);
+        }
+        check(created, () -> "creating a cuBLAS handle");
         try {
             // Setting the stream forgets the workspace: the order matters.
             check(cublasSetStream(handle, new cudaStream_t(stream.handle())), () -> "giving cuBLAS its stream");

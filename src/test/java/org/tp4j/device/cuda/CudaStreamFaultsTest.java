@@ -113,6 +113,24 @@ class CudaStreamFaultsTest {
         }
     }
 
+    /** A handle has memory of its own, of which cuBLAS says only that there is none. */
+    @Test
+    void theHandleOfProductsMayTakeWhatWasKeptForReuse() {
+        try (Place place = Place.on(devices.get(0))) {
+            DeviceMatrix one = place.upload(1);
+            DeviceMatrix y = place.scope().allocate(DType.F32, 1, 1);
+            place.stream().release(place.stream().allocate(place.scope(), DType.F32, 2000, COLUMNS));
+            long freed = Emulator.count("calls:cuMemFree");
+            Emulator.configure("fault=cublasCreate@0:1:3");
+            place.stream().gemm(one, one, WeightLayout.OUT_IN, y);
+            assertTrue(Emulator.count("calls:cuMemFree") > freed, "nothing was freed");
+            try (HostMatrix sum = HostMatrix.allocate(DType.F32, 1, 1)) {
+                place.stream().download(y, sum, LIMIT);
+                assertEquals(COLUMNS, sum.get(0, 0));
+            }
+        }
+    }
+
     @Test
     void aProductWithoutMemoryForItsWorkspaceSaysSoAndTheNextWorks() {
         try (Place place = Place.on(devices.get(0))) {
@@ -121,6 +139,7 @@ class CudaStreamFaultsTest {
             Emulator.configure("fault=cuMemAlloc@0:1:2");
             Emulator.configure("fault=cuMemAlloc@0:1:2");
             assertThrows(OutOfDeviceMemoryException.class, () -> place.stream().gemm(one, one, WeightLayout.OUT_IN, y));
+            Emulator.configure("fault=cublasCreate@0:1:3");
             Emulator.configure("fault=cublasCreate@0:1:3");
             refused("creating a cuBLAS handle", () -> place.stream().gemm(one, one, WeightLayout.OUT_IN, y));
             place.stream().gemm(one, one, WeightLayout.OUT_IN, y);
