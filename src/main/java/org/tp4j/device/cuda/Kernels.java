@@ -3,13 +3,12 @@ package org.tp4j.device.cuda;
 import static jcuda.driver.CUresult.CUDA_ERROR_JIT_COMPILER_NOT_FOUND;
 import static jcuda.driver.JCudaDriver.cuLaunchKernel;
 import static jcuda.driver.JCudaDriver.cuModuleGetFunction;
-import static jcuda.driver.JCudaDriver.cuModuleLoadData;
+import static jcuda.driver.JCudaDriver.cuModuleLoadDataEx;
 
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -27,6 +26,7 @@ final class Kernels {
     static final int BLOCK = 256;
 
     private static final List<String> MODULES = List.of("reduce", "elementwise", "convert");
+    private static final int[] NO_OPTIONS = {};
     private static final int BLOCKS_PER_MULTIPROCESSOR = 16;
     private static final int MOST_GRID_ROWS = 65535;
 
@@ -98,10 +98,14 @@ final class Kernels {
 
     private CUmodule loadModule(String name) {
         byte[] ptx = read(name + ".ptx");
+        // The driver reads to the zero that ends a C string. A direct buffer: while it compiled an array, JCuda would
+        // hold up
+        // the garbage collector.
+        Pointer text =
+                Pointer.to(ByteBuffer.allocateDirect(ptx.length + 1).put(ptx).rewind());
         CUmodule module = new CUmodule();
-        // The driver reads to the zero that ends a C string.
         context.check(
-                cuModuleLoadData(module, Arrays.copyOf(ptx, ptx.length + 1)),
+                cuModuleLoadDataEx(module, text, 0, NO_OPTIONS, text), // nor values of them
                 () -> "loading " + name + ".ptx of " + ptx.length + " bytes");
         return module;
     }

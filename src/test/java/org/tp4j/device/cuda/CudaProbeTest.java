@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.tp4j.cli.Main;
 import org.tp4j.device.Finding;
 import org.tp4j.device.Probe;
 import org.tp4j.device.cuda.library.ElfBytes;
@@ -219,6 +220,19 @@ class CudaProbeTest {
     void aDriverWithoutDevicesSaysSo() throws Exception {
         String found = line("GPU", emulated().variable("TP4J_EMULATOR_DEVICES", "0"));
         assertTrue(found.startsWith("GPU missing: the NVIDIA driver finds no GPU; mend: "), found);
+    }
+
+    @Test
+    @Tag("emulated")
+    void aDriverWithoutItsCompilerSaysWhatToAdd() throws Exception {
+        String found = new JavaProcess(Main.class)
+                .emulated()
+                .property("user.home", home)
+                .variable("TP4J_EMULATOR_FAULT", "cuModuleLoadDataEx@0:1:221")
+                .arguments("doctor", "--device", "cuda")
+                .output();
+        assertTrue(found.contains("bytes failed with CUDA_ERROR_JIT_COMPILER_NOT_FOUND"), found);
+        assertTrue(found.contains("mend: install libnvidia-ptxjitcompiler.so.1, a part of the driver"), found);
     }
 
     /** The loader would end the process if it met it. */
