@@ -61,9 +61,9 @@ class CudaStreamFaultsTest {
         }
 
         void assertHolds(double value, DeviceMatrix matrix) {
-            try (HostMatrix copy = HostMatrix.allocate(DType.F32, 1, COLUMNS)) {
+            try (HostMatrix copy = HostMatrix.allocate(DType.F32, 1, matrix.columns())) {
                 stream.download(matrix, copy, LIMIT);
-                for (int column = 0; column < COLUMNS; column++) {
+                for (long column = 0; column < matrix.columns(); column++) {
                     assertEquals(value, copy.get(0, column));
                 }
             }
@@ -106,10 +106,7 @@ class CudaStreamFaultsTest {
             DeviceMatrix y = place.scope().allocate(DType.F32, 1, 1);
             Emulator.configure("fault=cuMemAlloc@0:1:2");
             place.stream().gemm(one, one, WeightLayout.OUT_IN, y);
-            try (HostMatrix sum = HostMatrix.allocate(DType.F32, 1, 1)) {
-                place.stream().download(y, sum, LIMIT);
-                assertEquals(COLUMNS, sum.get(0, 0));
-            }
+            place.assertHolds(COLUMNS, y);
         }
     }
 
@@ -124,10 +121,7 @@ class CudaStreamFaultsTest {
             Emulator.configure("fault=cublasCreate@0:1:3");
             place.stream().gemm(one, one, WeightLayout.OUT_IN, y);
             assertTrue(Emulator.count("calls:cuMemFree") > freed, "nothing was freed");
-            try (HostMatrix sum = HostMatrix.allocate(DType.F32, 1, 1)) {
-                place.stream().download(y, sum, LIMIT);
-                assertEquals(COLUMNS, sum.get(0, 0));
-            }
+            place.assertHolds(COLUMNS, y);
         }
     }
 
@@ -185,11 +179,9 @@ class CudaStreamFaultsTest {
     void halfACopyThroughHostMemoryIsFinishedBeforeItsSourceIsFreed() {
         assumeTrue(devices.size() > 2, "nothing is copied from one device to another by a third");
         Emulator.configure("peers=broken-copies");
-        Device first = devices.get(0);
-        Device second = devices.get(1);
         try (Place here = Place.on(devices.get(2));
-                Place from = Place.on(first);
-                Place to = Place.on(second)) {
+                Place from = Place.on(devices.get(0));
+                Place to = Place.on(devices.get(1))) {
             DeviceMatrix source = from.upload(5);
             DeviceMatrix target = to.upload(1);
             from.stream().synchronize(LIMIT);

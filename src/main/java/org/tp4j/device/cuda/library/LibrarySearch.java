@@ -55,17 +55,11 @@ public final class LibrarySearch {
     /** A search where the system's loader looks, or should. */
     public static LibrarySearch ofTheSystem(Surroundings surroundings) {
         LibrarySearch search = new LibrarySearch();
-        search.add(
-                "LD_LIBRARY_PATH",
-                name -> surroundings.folders("LD_LIBRARY_PATH", ":;").stream()
-                        .map(folder -> folder.resolve(name))
-                        .toList());
+        search.addFolders("LD_LIBRARY_PATH", surroundings.folders("LD_LIBRARY_PATH", ":;"));
         search.add("the loader's cache", name -> LoaderCache.files(surroundings.folder("etc/ld.so.cache"), name));
-        search.add(
+        search.addFolders(
                 "the system's folders",
-                name -> SYSTEM_FOLDERS.stream()
-                        .map(folder -> surroundings.folder(folder).resolve(name))
-                        .toList());
+                SYSTEM_FOLDERS.stream().map(surroundings::folder).toList());
         return search;
     }
 
@@ -110,6 +104,10 @@ public final class LibrarySearch {
 
     private void add(String name, Place place) {
         places.add(new NamedPlace(name, place));
+    }
+
+    private void addFolders(String name, List<Path> folders) {
+        add(name, file -> folders.stream().map(folder -> folder.resolve(file)).toList());
     }
 
     private List<Path> candidates(NamedPlace place, Soname wanted) {
