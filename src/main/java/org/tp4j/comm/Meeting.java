@@ -188,15 +188,19 @@ final class Meeting {
                 return;
             }
         }
-        awaitPatiently(marks, mark, me, sequence);
+        awaitPatiently(marks, peer, me, sequence);
     }
 
     @SuppressWarnings("ThreadPriorityCheck") // yielding gives the core to the awaited rank where ranks outnumber cores
-    private void awaitPatiently(AtomicLongArray marks, int mark, int me, long sequence) {
+    private void awaitPatiently(AtomicLongArray marks, int peer, int me, long sequence) {
+        int mark = peer * STRIDE;
         long start = System.nanoTime();
         long park = SHORTEST_PARK_NANOS;
         long longest = Math.max(LONGEST_PARK_NANOS, group.size() * LONGEST_PARK_NANOS_PER_RANK);
         for (int turn = 0; marks.getAcquire(mark) < sequence; turn++) {
+            if (run.hasReturned(group.worldRank(peer)) && marks.getAcquire(mark) < sequence) {
+                failDeserter(peer, me, sequence);
+            }
             run.checkRunning(group.worldRank(me), whereabouts(me));
             if (turn < YIELDS) {
                 Thread.yield();
@@ -211,6 +215,18 @@ final class Meeting {
                         + group.name() + ", for " + missing(marks, sequence));
             }
         }
+    }
+
+    /** Fails the run in the name of a peer that can never come, unless it was a failure that made it return. */
+    private void failDeserter(int peer, int me, long sequence) {
+        int deserter = group.worldRank(peer);
+        run.failFirst(new RankException(
+                deserter,
+                run.whereabouts(deserter),
+                CollectiveException.failed("it returned without "
+                        + post(me, sequence).call.operation().label()
+                        + " #" + sequence + " of " + group.name() + ", in which rank " + group.worldRank(me)
+                        + " waits")));
     }
 
     private String missing(AtomicLongArray marks, long sequence) {

@@ -19,9 +19,9 @@ public final class PerRank<T> implements AutoCloseable {
         this.scopes = scopes;
     }
 
-    /** The value of one rank; for use on that rank's thread. */
+    /** The value of one rank, also of one that is {@linkplain Rank#in seen in a smaller group}; for use on its thread. */
     public T on(Rank rank) {
-        return values.get(rank.index());
+        return values.get(rank.worldRank());
     }
 
     /** Releases every rank's matrices; a second call does nothing. */

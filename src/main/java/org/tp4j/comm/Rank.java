@@ -35,6 +35,11 @@ public final class Rank {
         return comm.rank();
     }
 
+    /** This rank's number in the world, from 0. */
+    public int worldRank() {
+        return thread.rank();
+    }
+
     /** How many ranks its group has. */
     public int groupSize() {
         return comm.size();

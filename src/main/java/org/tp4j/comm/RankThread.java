@@ -43,12 +43,33 @@ final class RankThread {
     /** A rank's place in the group that it used last. */
     private record Seat(Meeting meeting, int member) {}
 
-    RankThread(int rank, Device device) {
+    private RankThread(int rank, Device device) {
         this.rank = rank;
         this.device = device;
         this.thread = new Thread(this::work, "tp4j-rank-" + rank);
         thread.setDaemon(true);
         thread.start();
+    }
+
+    /**
+     * The threads of so many ranks, bound to the devices in turn.
+     *
+     * @throws OutOfThreadsException if the system refuses one; none is left then
+     */
+    static List<RankThread> start(int ranks, List<Device> devices) {
+        List<RankThread> started = new ArrayList<>(ranks);
+        try {
+            for (int rank = 0; rank < ranks; rank++) {
+                started.add(new RankThread(rank, devices.get(rank % devices.size())));
+            }
+            return List.copyOf(started);
+        } catch (OutOfMemoryError e) {
+            started.forEach(RankThread::stop);
+            if (OutOfThreadsException.isMeantBy(e)) {
+                throw new OutOfThreadsException(started.size(), ranks, e);
+            }
+            throw e;
+        }
     }
 
     int rank() {
@@ -130,15 +151,21 @@ final class RankThread {
     }
 
     /**
-     * Gives the thread up: it may never return, and whatever it does next is refused. Until then its memory stays as it is.
+     * Gives the thread up for now: whatever its run does next is refused, and its memory stays as it is, until it returns
+     * and rejoins.
      *
-     * @return done, on the thread, if it does return
+     * @return done, on the thread, when it has
      */
     CompletableFuture<Void> abandon() {
         abandoned = true;
         scopes.ifPresent(ScopeStack::abandon);
         CompletableFuture<Void> returned = new CompletableFuture<>();
-        tasks.add(() -> returned.complete(null));
+        tasks.add(() -> {
+            clearInterrupt();
+            scopes.ifPresent(ScopeStack::rejoin);
+            abandoned = false;
+            returned.complete(null);
+        });
         return returned;
     }
 
@@ -190,11 +217,17 @@ final class RankThread {
         for (StackTraceElement frame : thread.getStackTrace()) {
             String type = frame.getClassName();
             boolean library = type.startsWith("java.") || type.startsWith("jdk.") || type.startsWith("sun.");
-            if (!library && !OWN.contains(type)) {
+            if (!library && !isOwn(type)) {
                 return ", now at " + frame;
             }
         }
         return "";
+    }
+
+    /** Whether a class is one of {@link #OWN}, or written inside one. */
+    private static boolean isOwn(String type) {
+        int nested = type.indexOf('$');
+        return OWN.contains(nested < 0 ? type : type.substring(0, nested));
     }
 
     private void work() {

@@ -64,6 +64,13 @@ final class Run {
         changes.release();
     }
 
+    /** Notes the failure of a rank that several others may notice, unless something else has failed before. */
+    void failFirst(RankException exception) {
+        if (failure.compareAndSet(NONE, Optional.of(exception))) {
+            changes.release();
+        }
+    }
+
     void rankReturned(int rank) {
         returnedRanks.set(rank, 1);
         returned.incrementAndGet();
@@ -110,6 +117,11 @@ final class Run {
 
     Ledger ledger() {
         return Ledger.of(new ArrayList<>(pages));
+    }
+
+    /** Where a rank is, or was when it returned. */
+    Whereabouts whereabouts(int worldRank) {
+        return threads.get(worldRank).whereabouts();
     }
 
     /** Who a rank is, what it did last, and which line of code it is at. */

@@ -1,14 +1,11 @@
 package org.tp4j.comm;
 
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import org.tp4j.device.AllReduceAlgorithm;
@@ -25,10 +22,15 @@ import org.tp4j.tensor.HostMatrix;
  * N ranks, each with a thread and a stream of its own; rank r is bound to device {@code r mod G} of G devices.
  *
  * <p>{@link #load} makes what lives long, {@link #run} does one piece of work on every rank and gives its result. If a
- * rank throws, all others are released and the run throws one {@link RankException}; the world then works on, unless a
- * rank did not come back: that rank is abandoned, and the world refuses further runs. What the ranks of a closed world
- * hold is released when the last one that was abandoned returns after all, because until then it may reach the others' memory.
- * Interrupting the caller cancels the run. One run at a time; further callers wait.
+ * rank throws, returns without a collective that others are in, or does not come in time, all others are released and the
+ * run throws one {@link RankException}. Interrupting the caller cancels the run likewise.
+ *
+ * <p>A rank that has not returned {@linkplain Builder#grace soon} after a failure, because it is deep in a product, say, is
+ * abandoned: the run throws without it, and a warning is logged. It rejoins when it returns; the next run waits for that,
+ * up to the {@linkplain Builder#limit limit}. Until then the memory that it may reach stays allocated, also what its
+ * callers or this world have closed meanwhile.
+ *
+ * <p>Thread-safe. One run at a time; further callers wait and are served in their order.
  */
 public final class World implements AutoCloseable {
     /** The most ranks a world can have; each has a thread. */
@@ -37,11 +39,8 @@ public final class World implements AutoCloseable {
     /** How long a rank waits for another one, unless told otherwise. */
     public static final Duration DEFAULT_LIMIT = Duration.ofSeconds(60);
 
-    /** From a failure until ranks that have not returned by themselves are interrupted. */
-    private static final Duration PATIENCE = Duration.ofMillis(100);
-
-    /** From a failure until ranks that have not returned are abandoned. */
-    private static final Duration GRACE = Duration.ofMillis(700);
+    /** How long after a failure ranks that have not returned are abandoned, unless told otherwise. */
+    public static final Duration DEFAULT_GRACE = Duration.ofMillis(700);
 
     private static final System.Logger LOG = System.getLogger(World.class.getName());
 
@@ -49,22 +48,17 @@ public final class World implements AutoCloseable {
     private final List<RankThread> threads;
     private final Duration limit;
     private final Policy policy;
-    private final ReentrantLock running = new ReentrantLock();
+    private final Supervisor supervisor;
+    private final ReentrantLock running = new ReentrantLock(true);
     private volatile Ledger ledger = Ledger.empty();
     private volatile boolean closed;
 
-    /** Done when no rank is away that was abandoned. */
-    private volatile CompletableFuture<Void> attendance = CompletableFuture.completedFuture(null);
-
-    private World(List<Device> devices, int ranks, Duration limit, Policy policy) {
-        this.group = Group.world(ranks);
-        this.limit = limit;
+    private World(List<Device> devices, Policy policy, Builder settings) {
+        this.group = Group.world(settings.ranks);
+        this.limit = settings.limit;
         this.policy = policy;
-        List<RankThread> started = new ArrayList<>(ranks);
-        for (int rank = 0; rank < ranks; rank++) {
-            started.add(new RankThread(rank, devices.get(rank % devices.size())));
-        }
-        this.threads = List.copyOf(started);
+        this.threads = RankThread.start(settings.ranks, devices);
+        this.supervisor = new Supervisor(threads, settings.limit, settings.grace);
     }
 
     /**
@@ -88,6 +82,7 @@ public final class World implements AutoCloseable {
         private final DeviceKind kind;
         private Optional<List<Device>> devices = Optional.empty();
         private Duration limit = DEFAULT_LIMIT;
+        private Duration grace = DEFAULT_GRACE;
         private boolean tpInvariant;
         private Optional<AllReduceAlgorithm> allReduce = Optional.empty();
 
@@ -114,11 +109,24 @@ public final class World implements AutoCloseable {
          * two collectives.
          */
         public Builder limit(Duration duration) {
-            if (duration.isNegative() || duration.isZero()) {
-                throw new IllegalArgumentException("the limit is " + duration + ": it must be positive");
-            }
-            limit = duration;
+            limit = checkPositive("limit", duration);
             return this;
+        }
+
+        /**
+         * How long after a failure, or after the caller was interrupted, the run waits for ranks that have not returned before
+         * it abandons them and throws; {@link #DEFAULT_GRACE}. With more than the longest product of a rank none is abandoned.
+         */
+        public Builder grace(Duration duration) {
+            grace = checkPositive("grace", duration);
+            return this;
+        }
+
+        private static Duration checkPositive(String name, Duration duration) {
+            if (duration.isNegative() || duration.isZero()) {
+                throw new IllegalArgumentException("the " + name + " is " + duration + ": it must be positive");
+            }
+            return duration;
         }
 
         /**
@@ -140,7 +148,7 @@ public final class World implements AutoCloseable {
         public World open() {
             Policy policy = new Policy(tpInvariant, allReduce);
             policy.plan(Group.world(ranks), 0); // refuses a number of ranks that TP-invariant mode does not have
-            World world = new World(devices.orElseGet(() -> Backends.open(kind)), ranks, limit, policy);
+            World world = new World(devices.orElseGet(() -> Backends.open(kind)), policy, this);
             try {
                 world.onEveryThread(RankThread::openStream);
                 return world;
@@ -204,8 +212,8 @@ public final class World implements AutoCloseable {
     }
 
     /**
-     * Releases everything on every rank and ends their threads, or leaves that to the last rank that was abandoned; a second
-     * call does nothing. Waits for a run to end.
+     * Releases everything on every rank and ends their threads, once the last rank that was abandoned has returned; waits for
+     * a run to end, but not for an abandoned rank. A second call does nothing.
      */
     @Override
     public void close() {
@@ -216,8 +224,8 @@ public final class World implements AutoCloseable {
                 return;
             }
             closed = true;
-            boolean complete = attendance.isDone();
-            attendance = attendance.thenRun(this::endThreads);
+            boolean complete = supervisor.areAllPresent();
+            supervisor.whenAllPresent(this::endThreads);
             if (complete) {
                 awaitThreads();
             }
@@ -256,11 +264,11 @@ public final class World implements AutoCloseable {
         try {
             running.lockInterruptibly();
         } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new RankException("the run was cancelled before it began: its caller was interrupted", e);
+            throw Supervisor.cancelledBeforeItBegan(e);
         }
         try {
-            checkUsable();
+            checkOpen();
+            supervisor.awaitReturns();
             return runOnRanks(loading, work);
         } finally {
             running.unlock();
@@ -280,14 +288,14 @@ public final class World implements AutoCloseable {
                 }
             });
         }
-        awaitRanks(run);
+        supervisor.awaitRanks(run);
         ledger = run.ledger();
         Optional<RankException> failure = run.failure();
         if (failure.isEmpty()) {
             return new Outcome<>(slots.values(), slots.scopes());
         }
         if (loading) {
-            releaseAfterFailure(slots);
+            onEveryThread(thread -> slots.scope(thread.rank()).ifPresent(Scope::close));
         }
         throw failure.get();
     }
@@ -326,106 +334,30 @@ public final class World implements AutoCloseable {
         }
     }
 
-    /** Waits until every rank has returned, or, after a failure, until the grace period is over. */
-    private void awaitRanks(Run run) {
-        boolean interrupted = false;
-        long failedAt = 0;
-        long firstReturnAt = 0;
-        boolean poked = false;
-        while (run.returned() < size()) {
-            boolean failed = run.failure().isPresent();
-            int returned = run.returned();
-            long now = System.nanoTime();
-            failedAt = failed && failedAt == 0 ? now : failedAt;
-            firstReturnAt = returned > 0 && firstReturnAt == 0 ? now : firstReturnAt;
-            if (failed && !poked && now - failedAt >= PATIENCE.toNanos()) {
-                threads.forEach(RankThread::interrupt);
-                poked = true;
-            }
-            if (failed && now - failedAt >= GRACE.toNanos()) {
-                abandonMissing(run);
-                break;
-            }
-            if (!failed && returned > 0 && now - firstReturnAt >= limit.toNanos()) {
-                failMissing(run);
-                continue;
-            }
-            try {
-                run.awaitChange(nextLook(failed, poked, now, failedAt, returned, firstReturnAt));
-            } catch (InterruptedException e) {
-                interrupted = true;
-                run.fail(new RankException("the run was cancelled: its caller was interrupted", e));
-            }
-        }
-        if (run.returned() >= size()) {
-            run.finish();
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    private long nextLook(boolean failed, boolean poked, long now, long failedAt, int returned, long firstReturnAt) {
-        if (failed) {
-            return failedAt + (poked ? GRACE : PATIENCE).toNanos() - now;
-        }
-        return returned > 0 ? firstReturnAt + limit.toNanos() - now : TimeUnit.HOURS.toNanos(1);
-    }
-
-    private void failMissing(Run run) {
-        for (RankThread thread : threads) {
-            if (!run.hasReturned(thread.rank())) {
-                run.fail(new RankException(
-                        thread.rank(),
-                        thread.whereabouts(),
-                        CollectiveException.failed("it did not return within " + Run.seconds(limit)
-                                + " of the first rank that did: " + thread.describe())));
-                return;
-            }
-        }
-    }
-
-    private void abandonMissing(Run run) {
-        List<CompletableFuture<Void>> returns = new ArrayList<>(List.of(attendance));
-        for (RankThread thread : threads) {
-            if (!run.hasReturned(thread.rank())) {
-                String where = thread.describe();
-                returns.add(thread.abandon());
-                run.failure()
-                        .orElseThrow()
-                        .addSuppressed(CollectiveException.failed("abandoned " + where + ": it did not return within "
-                                + Run.seconds(GRACE) + " of the failure; its memory stays allocated until it does"));
-            }
-        }
-        attendance = CompletableFuture.allOf(returns.toArray(CompletableFuture[]::new))
-                .thenRun(run::finish);
-    }
-
-    private <T> void releaseAfterFailure(Slots<T> slots) {
-        if (threads.stream().noneMatch(RankThread::isAbandoned)) {
-            onEveryThread(thread -> slots.scope(thread.rank()).ifPresent(Scope::close));
-        }
-    }
-
-    /** Does something on every rank's thread, without communication, and waits for all. */
+    /**
+     * Does something on every rank's thread, without communication, and waits for all that are present; one that was
+     * abandoned does it when it returns.
+     */
     private void onEveryThread(Consumer<RankThread> action) {
         Run run = new Run(threads, limit);
         for (RankThread thread : threads) {
-            if (thread.isAbandoned()) {
-                run.rankReturned(thread.rank());
-                continue;
-            }
+            boolean away = thread.isAbandoned();
             thread.submit(() -> {
                 try {
                     action.accept(thread);
-                } catch (Throwable e) { // reaches the caller below
+                } catch (Throwable e) { // reaches the caller below, if it waits
                     run.fail(new RankException(thread.rank(), thread.whereabouts(), e));
                 } finally {
-                    run.rankReturned(thread.rank());
+                    if (!away) {
+                        run.rankReturned(thread.rank());
+                    }
                 }
             });
+            if (away) {
+                run.rankReturned(thread.rank());
+            }
         }
-        awaitRanks(run);
+        supervisor.awaitRanks(run);
         run.failure().ifPresent(failure -> {
             throw failure;
         });
@@ -445,15 +377,9 @@ public final class World implements AutoCloseable {
         }
     }
 
-    private void checkUsable() {
+    private void checkOpen() {
         if (closed) {
             throw new IllegalStateException("the world of " + size() + " ranks was used after it was closed");
-        }
-        for (RankThread thread : threads) {
-            if (thread.isAbandoned()) {
-                throw new IllegalStateException("the world of " + size() + " ranks cannot run any more because rank "
-                        + thread.rank() + " never returned from an earlier run: open a new world");
-            }
         }
     }
 

@@ -66,6 +66,11 @@ public final class ScopeStack implements AutoCloseable {
         current.ifPresent(Scope::abandon);
     }
 
+    /** Lets scopes be opened again, on a thread that was abandoned and has come back; it has closed those it had. */
+    public void rejoin() {
+        abandoned = false;
+    }
+
     /** Closes every scope, detached ones too; a second call does nothing. */
     @Override
     public void close() {

@@ -167,9 +167,9 @@ public final class HostMatrix implements AutoCloseable {
     public double get(long row, long column) {
         Objects.checkIndex(row, rows);
         Objects.checkIndex(column, columns);
-        storage.checkOpen();
         int at = storage.index(firstRow + row, firstColumn + column);
         Buffer segment = storage.segment(firstRow + row);
+        storage.retain();
         try {
             return switch (dtype()) {
                 case F64 -> ((DoubleBuffer) segment).get(at);
@@ -178,7 +178,7 @@ public final class HostMatrix implements AutoCloseable {
                 case BF16 -> BFloat16.toFloat(((ShortBuffer) segment).get(at));
             };
         } finally {
-            Reference.reachabilityFence(storage); // a buffer does not keep the memory that it lies on
+            storage.release();
         }
     }
 
@@ -189,6 +189,7 @@ public final class HostMatrix implements AutoCloseable {
         storage.checkWritable();
         int at = storage.index(firstRow + row, firstColumn + column);
         Buffer segment = storage.segment(firstRow + row);
+        storage.retain();
         try {
             switch (dtype()) {
                 case F64 -> ((DoubleBuffer) segment).put(at, value);
@@ -197,16 +198,16 @@ public final class HostMatrix implements AutoCloseable {
                 case BF16 -> ((ShortBuffer) segment).put(at, BFloat16.fromDouble(value));
             }
         } finally {
-            Reference.reachabilityFence(storage);
+            storage.release();
         }
     }
 
     /** Copies elements of one row into {@code destination}; exact unless this matrix is f64, then rounded once. */
     public void read(long row, long column, float[] destination, int offset, int length) {
         checkRun(row, column, length);
-        storage.checkOpen();
         int at = storage.index(firstRow + row, firstColumn + column);
         Buffer segment = storage.segment(firstRow + row);
+        storage.retain();
         try {
             switch (dtype()) {
                 case F64 -> {
@@ -230,16 +231,16 @@ public final class HostMatrix implements AutoCloseable {
                 }
             }
         } finally {
-            Reference.reachabilityFence(storage);
+            storage.release();
         }
     }
 
     /** Copies elements of one row into {@code destination}, exactly. */
     public void read(long row, long column, double[] destination, int offset, int length) {
         checkRun(row, column, length);
-        storage.checkOpen();
         int at = storage.index(firstRow + row, firstColumn + column);
         Buffer segment = storage.segment(firstRow + row);
+        storage.retain();
         try {
             switch (dtype()) {
                 case F64 -> ((DoubleBuffer) segment).get(at, destination, offset, length);
@@ -263,7 +264,7 @@ public final class HostMatrix implements AutoCloseable {
                 }
             }
         } finally {
-            Reference.reachabilityFence(storage);
+            storage.release();
         }
     }
 
@@ -273,6 +274,7 @@ public final class HostMatrix implements AutoCloseable {
         storage.checkWritable();
         int at = storage.index(firstRow + row, firstColumn + column);
         Buffer segment = storage.segment(firstRow + row);
+        storage.retain();
         try {
             switch (dtype()) {
                 case F64 -> {
@@ -296,7 +298,7 @@ public final class HostMatrix implements AutoCloseable {
                 }
             }
         } finally {
-            Reference.reachabilityFence(storage);
+            storage.release();
         }
     }
 
@@ -306,6 +308,7 @@ public final class HostMatrix implements AutoCloseable {
         storage.checkWritable();
         int at = storage.index(firstRow + row, firstColumn + column);
         Buffer segment = storage.segment(firstRow + row);
+        storage.retain();
         try {
             switch (dtype()) {
                 case F64 -> ((DoubleBuffer) segment).put(at, source, offset, length);
@@ -329,7 +332,7 @@ public final class HostMatrix implements AutoCloseable {
                 }
             }
         } finally {
-            Reference.reachabilityFence(storage);
+            storage.release();
         }
     }
 
@@ -465,7 +468,21 @@ public final class HostMatrix implements AutoCloseable {
         return values;
     }
 
-    /** Frees owned memory, for every view of it; a mapping ends when nothing reaches it. A second call does nothing. */
+    /**
+     * Keeps owned memory from being freed until the lease ends, although this matrix may be closed meanwhile: for whoever
+     * uses {@linkplain #address addresses} or buffers while others may close it.
+     *
+     * @throws IllegalStateException if the matrix was closed
+     */
+    public Lease lease() {
+        storage.retain();
+        return new Lease(storage);
+    }
+
+    /**
+     * Frees owned memory, for every view of it, as soon as nobody is using it; a mapping ends when nothing reaches it. A
+     * second call does nothing.
+     */
     @Override
     public void close() {
         storage.close();
@@ -506,6 +523,25 @@ public final class HostMatrix implements AutoCloseable {
         if (length != columns) {
             throw new IllegalArgumentException(
                     "row " + row + " has " + length + " elements but row 0 has " + columns + ": rows must be equal");
+        }
+    }
+
+    /** Time during which a matrix's memory is not freed; {@link #close()} ends it. Used by one thread at a time. */
+    public static final class Lease implements AutoCloseable {
+        private final Storage storage;
+        private boolean ended;
+
+        private Lease(Storage storage) {
+            this.storage = storage;
+        }
+
+        /** Ends the lease; a second call does nothing. */
+        @Override
+        public void close() {
+            if (!ended) {
+                ended = true;
+                storage.release();
+            }
         }
     }
 
@@ -587,14 +623,37 @@ public final class HostMatrix implements AutoCloseable {
 
         void checkOpen() {
             if (closed || (memory != null && memory.isClosed())) {
-                throw new IllegalStateException("the " + dtype + " matrix was used after it was closed");
+                throw closed();
             }
+        }
+
+        private IllegalStateException closed() {
+            return new IllegalStateException("the " + dtype + " matrix was used after it was closed");
         }
 
         void checkWritable() {
             checkOpen();
             if (memory == null) {
                 throw new IllegalStateException("the " + dtype + " matrix is mapped from a file and read-only");
+            }
+        }
+
+        /** Begins a use of the memory, which nobody frees before it has ended. */
+        void retain() {
+            checkOpen();
+            if (memory != null && !memory.retain()) {
+                throw closed();
+            }
+        }
+
+        /** Ends the use. */
+        void release() {
+            try {
+                if (memory != null) {
+                    memory.release();
+                }
+            } finally {
+                Reference.reachabilityFence(this); // a buffer does not keep the mapping that it lies on
             }
         }
 

@@ -1,9 +1,10 @@
 package org.tp4j.tensor;
 
 import java.lang.ref.Cleaner;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.bytedeco.javacpp.BytePointer;
@@ -13,6 +14,8 @@ import org.bytedeco.javacpp.Pointer;
  * One block of native memory, zeroed and aligned to {@value #ALIGNMENT} bytes. It counts neither against {@code -Xmx}
  * nor against the limit on direct buffers; {@link #liveBytes()} is its account. Freed by {@link #close()}, or by the
  * garbage collector once nothing reaches the block: beyond half of the machine's memory it is asked to look.
+ *
+ * <p>A block that is closed while somebody uses it refuses every new use, and is freed when the last use ends.
  */
 public final class HostMemory implements AutoCloseable {
     /** Alignment of every block's address, in bytes. */
@@ -107,12 +110,26 @@ public final class HostMemory implements AutoCloseable {
         return bytes.slice(0, (int) length).order(ByteOrder.nativeOrder()); // JavaCPP makes one byte of none
     }
 
-    /** Whether the block was freed. */
-    boolean isClosed() {
-        return release.done.get();
+    /** Begins a use, which {@link #release} ends on every path; false if the block was closed. */
+    boolean retain() {
+        return release.retain();
     }
 
-    /** Frees the block; a second call does nothing. */
+    /** Ends a use. */
+    void release() {
+        try {
+            release.end();
+        } finally { // the garbage collector must not free what is in use
+            Reference.reachabilityFence(this);
+        }
+    }
+
+    /** Whether the block was closed; it may still be in use. */
+    boolean isClosed() {
+        return release.isClosed();
+    }
+
+    /** Frees the block as soon as nobody uses it; a second call does nothing. */
     @Override
     public void close() {
         cleanable.clean();
@@ -120,26 +137,56 @@ public final class HostMemory implements AutoCloseable {
 
     private void checkOpen() {
         if (isClosed()) {
-            throw new IllegalStateException("the memory was already freed");
+            throw new IllegalStateException("the memory was used after it was closed");
         }
     }
 
+    /** Frees a block when it has been closed and no use of it is left. */
     private static final class Release implements Runnable {
+        private static final int CLOSED = 1;
+        private static final int USE = 2;
+
         private final Pointer block;
         private final long bytes;
-        private final AtomicBoolean done = new AtomicBoolean();
+        /** {@link #USE} for every use, plus {@link #CLOSED} once closed; at CLOSED alone the block is freed. */
+        private final AtomicInteger state = new AtomicInteger();
 
         Release(Pointer block, long bytes) {
             this.block = block;
             this.bytes = bytes;
         }
 
+        boolean isClosed() {
+            return (state.get() & CLOSED) != 0;
+        }
+
+        /** Begins a use; false if the block was closed. */
+        boolean retain() {
+            for (int before = state.get(); (before & CLOSED) == 0; before = state.get()) {
+                if (state.compareAndSet(before, before + USE)) {
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        void end() {
+            if (state.addAndGet(-USE) == CLOSED) {
+                free();
+            }
+        }
+
+        /** Closes the block. */
         @Override
         public void run() {
-            if (done.compareAndSet(false, true)) {
-                Pointer.free(block);
-                LIVE_BYTES.addAndGet(-bytes);
+            if (state.getAndUpdate(before -> before | CLOSED) == 0) {
+                free();
             }
+        }
+
+        private void free() {
+            Pointer.free(block);
+            LIVE_BYTES.addAndGet(-bytes);
         }
     }
 

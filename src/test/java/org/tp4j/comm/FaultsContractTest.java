@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
@@ -15,6 +16,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -44,9 +46,17 @@ class FaultsContractTest {
 
     private long liveBefore;
 
+    private Warnings warnings;
+
     @BeforeEach
     void look() {
         liveBefore = machine.liveBytes();
+        warnings = Warnings.of(Supervisor.class);
+    }
+
+    @AfterEach
+    void letWarn() {
+        warnings.close();
     }
 
     @Test
@@ -171,51 +181,211 @@ class FaultsContractTest {
     }
 
     @Test
-    void aRankThatDoesNotReturnIsAbandonedUntilItDoes() throws InterruptedException {
-        List<Thread> threads = new CopyOnWriteArrayList<>();
-        AtomicBoolean stop = new AtomicBoolean();
+    void anAbandonedRankRejoinsWhenItReturns() throws InterruptedException {
         AtomicReference<Throwable> later = new AtomicReference<>();
         CountDownLatch ended = new CountDownLatch(1);
+        AtomicBoolean stop = new AtomicBoolean();
         try (World world = open(3)) {
-            RankException failure = failsPromptly(world, rank -> {
-                threads.add(Thread.currentThread());
-                allReduce(rank, 8);
-                if (rank.index() == 1) {
-                    DeviceMatrix mine = zeros(rank, 4);
-                    while (!stop.get()) {
-                        Thread.onSpinWait();
-                    }
-                    try {
-                        mine.checked();
-                    } catch (IllegalStateException e) {
-                        later.set(e);
-                    }
-                    ended.countDown();
-                    return;
-                }
-                allReduce(rank, 8);
-            });
+            PerRank<DeviceMatrix> loaded = world.load(rank -> zeros(rank, 100));
+            abandonRankOne(world, stop, later, ended);
+
+            RankException refused = assertThrows(RankException.class, () -> assertWorks(world));
+            assertEquals(OptionalInt.of(1), refused.rank());
             assertContains(
-                    failure, "waited 1 s", "collective #2 of world", "rank 1 (after all_reduce #1 of world, now at");
+                    refused, "has not returned from an earlier run, for which this one waited 1 s: rank 1 (after");
+
+            loaded.close(); // of the ranks that are present; the other one does it when it is
+            Thread.sleep(10);
+            stop.set(true);
+            assertWorks(world);
+            assertTrue(awaits(ended));
             assertTrue(
-                    Arrays.stream(failure.getSuppressed())
-                            .anyMatch(other -> other.getMessage().startsWith("abandoned rank 1")),
-                    () -> Arrays.toString(failure.getSuppressed()));
-            IllegalStateException refused = assertThrows(IllegalStateException.class, () -> assertWorks(world));
-            assertTrue(refused.getMessage().contains("rank 1 never returned"), refused.getMessage());
+                    later.get().getMessage().contains("abandoned"), later.get().getMessage());
+            assertEquals(liveBefore, machine.liveBytes(), "what was abandoned and what was closed meanwhile");
+            assertWorks(world);
+        }
+        assertEquals(liveBefore, machine.liveBytes());
+    }
+
+    @Test
+    void aLoadWhoseRankIsAbandonedLeavesNothingWhenItReturns() {
+        AtomicBoolean stop = new AtomicBoolean();
+        try (World world = open(3)) {
+            assertThrows(
+                    RankException.class,
+                    () -> world.load(rank -> {
+                        DeviceMatrix mine = zeros(rank, 64);
+                        while (rank.index() == 1 && !stop.get()) {
+                            Thread.onSpinWait();
+                        }
+                        return mine;
+                    }));
+            stop.set(true);
+            assertWorks(world);
+            assertEquals(liveBefore, machine.liveBytes());
+        }
+    }
+
+    @Test
+    void aClosedWorldKeepsWhatAnAbandonedRankMayReach() throws InterruptedException {
+        AtomicBoolean stop = new AtomicBoolean();
+        List<Thread> threads;
+        try (World world = open(3)) {
+            threads = abandonRankOne(world, stop, new AtomicReference<>(), new CountDownLatch(1));
         }
         try (World next = open(3)) {
             assertWorks(next);
         }
         assertTrue(machine.liveBytes() > liveBefore, "a rank that is away may still reach what the others hold");
         stop.set(true);
-        assertTrue(awaits(ended));
-        assertTrue(later.get().getMessage().contains("abandoned"), later.get().getMessage());
         for (Thread thread : threads) {
             thread.join(10_000);
             assertFalse(thread.isAlive(), thread::getName);
         }
         assertEquals(liveBefore, machine.liveBytes());
+    }
+
+    /** Lets rank 1 spin until it is told to stop; the others wait for it in vain. The threads of all ranks. */
+    private List<Thread> abandonRankOne(
+            World world, AtomicBoolean stop, AtomicReference<Throwable> later, CountDownLatch ended) {
+        List<Thread> threads = new CopyOnWriteArrayList<>();
+        RankException failure = failsPromptly(world, rank -> {
+            threads.add(Thread.currentThread());
+            allReduce(rank, 8);
+            if (rank.index() == 1) {
+                DeviceMatrix mine = zeros(rank, 4);
+                while (!stop.get()) {
+                    Thread.onSpinWait();
+                }
+                try {
+                    mine.checked();
+                } catch (IllegalStateException e) {
+                    later.set(e);
+                }
+                ended.countDown();
+                return;
+            }
+            allReduce(rank, 8);
+        });
+        assertContains(failure, "waited 1 s", "collective #2 of world", "rank 1 (after all_reduce #1 of world, now at");
+        assertTrue(
+                Arrays.stream(failure.getSuppressed())
+                        .anyMatch(other -> other.getMessage().startsWith("abandoned rank 1")),
+                () -> Arrays.toString(failure.getSuppressed()));
+        assertEquals(1, warnings.messages().size(), () -> warnings.messages().toString());
+        assertTrue(warnings.messages().get(0).startsWith("abandoned rank 1 (after all_reduce #1 of world, now at"));
+        return threads;
+    }
+
+    @Test
+    void theGraceIsASetting() {
+        AtomicBoolean stop = new AtomicBoolean();
+        try (World patient = World.builder(machine.kind(), 2)
+                .devices(machine.devices())
+                .limit(LIMIT)
+                .grace(Duration.ofSeconds(30))
+                .open()) {
+            RankException failure = assertThrows(
+                    RankException.class,
+                    () -> patient.execute(rank -> {
+                        if (rank.index() == 0) {
+                            throw new IllegalStateException("a planted mistake");
+                        }
+                        Thread.sleep(10);
+                        long start = System.nanoTime();
+                        while (System.nanoTime() - start < 1_500_000_000L) {
+                            Thread.onSpinWait(); // what no interrupt ends, for longer than the default's grace
+                        }
+                        stop.set(true);
+                    }));
+            assertEquals(OptionalInt.of(0), failure.rank());
+            assertTrue(stop.get(), "the run waited");
+            assertEquals(0, failure.getSuppressed().length, () -> Arrays.toString(failure.getSuppressed()));
+        }
+        assertThrows(
+                IllegalArgumentException.class,
+                () -> World.builder(machine.kind(), 2).grace(Duration.ZERO));
+    }
+
+    @Test
+    void aRankThatReturnsWithoutACollectiveFailsTheRunAtOnce() {
+        try (World world =
+                World.builder(machine.kind(), 3).devices(machine.devices()).open()) {
+            assertWorks(world);
+            RankException first = failsPromptly(world, rank -> {
+                if (rank.index() > 0) {
+                    rank.comm().barrier();
+                }
+            });
+            assertEquals(OptionalInt.of(0), first.rank());
+            assertTrue(
+                    first.getMessage()
+                            .matches("rank 0 failed before its first collective: it returned without barrier #1"
+                                    + " of world, in which rank [12] waits"),
+                    first.getMessage());
+            RankException later = failsPromptly(world, rank -> {
+                allReduce(rank, 8);
+                if (rank.index() != 1) {
+                    allReduce(rank, 8);
+                }
+            });
+            assertEquals(OptionalInt.of(1), later.rank());
+            assertContains(
+                    later,
+                    "rank 1 failed after all_reduce #1 of world: it returned without all_reduce #2 of world, in which");
+            RankException inGroup = failsPromptly(world, rank -> {
+                Communicator pair = rank.comm().split(rank.index() / 2);
+                if (rank.index() == 0) {
+                    pair.barrier();
+                }
+            });
+            assertEquals(OptionalInt.of(1), inGroup.rank());
+            assertContains(inGroup, "it returned without barrier #1 of split 0 of world, in which rank 0 waits");
+            assertWorks(world);
+        }
+        assertEquals(liveBefore, machine.liveBytes());
+    }
+
+    @Test
+    void callersAreServedInTheirOrder() throws InterruptedException {
+        List<Integer> served = new CopyOnWriteArrayList<>();
+        List<Thread> callers = new ArrayList<>();
+        try (World world = open(2)) {
+            CountDownLatch go = new CountDownLatch(1);
+            Thread first = new Thread(() -> world.execute(rank -> go.await()));
+            first.start();
+            for (int i = 0; i < 8; i++) {
+                int number = i;
+                Thread caller = new Thread(() -> world.execute(rank -> {
+                    if (rank.index() == 0) {
+                        served.add(number);
+                    }
+                }));
+                callers.add(caller);
+                caller.start();
+                while (caller.getState() != Thread.State.WAITING) {
+                    Thread.sleep(1);
+                }
+            }
+            go.countDown();
+            first.join();
+            for (Thread caller : callers) {
+                caller.join();
+            }
+        }
+        assertEquals(List.of(0, 1, 2, 3, 4, 5, 6, 7), served);
+    }
+
+    @Test
+    void aLoadedValueIsFoundInASmallerGroup() {
+        try (World world = open(4)) {
+            PerRank<Integer> numbers = world.load(Rank::index);
+            world.execute(rank -> {
+                Rank member = rank.in(rank.comm().split(rank.index() / 2));
+                assertEquals(rank.index(), member.worldRank());
+                assertEquals(rank.index(), numbers.on(member));
+            });
+        }
     }
 
     @Test

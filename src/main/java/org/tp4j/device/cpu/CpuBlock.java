@@ -9,21 +9,25 @@ import org.tp4j.tensor.HostMemory;
 /** Host memory that a stream's cache handed out, or that the caller lent and keeps. */
 final class CpuBlock extends Block {
     private final Optional<HostMemory> memory;
+    private final Optional<HostMatrix.Lease> loan;
     private final long bytes;
     private HostMatrix view;
 
-    private CpuBlock(Optional<HostMemory> memory, long bytes, HostMatrix view) {
+    private CpuBlock(Optional<HostMemory> memory, Optional<HostMatrix.Lease> loan, long bytes, HostMatrix view) {
         this.memory = memory;
+        this.loan = loan;
         this.bytes = bytes;
         this.view = view;
     }
 
     static CpuBlock owned(HostMemory memory) {
-        return new CpuBlock(Optional.of(memory), memory.bytes(), HostMatrix.on(memory, DType.F32, 0, 0));
+        HostMatrix nothing = HostMatrix.on(memory, DType.F32, 0, 0);
+        return new CpuBlock(Optional.of(memory), Optional.empty(), memory.bytes(), nothing);
     }
 
+    /** The caller may close the matrix: its memory stays until the block is {@linkplain #endLoan given back}. */
     static CpuBlock borrowed(HostMatrix matrix) {
-        return new CpuBlock(Optional.empty(), matrix.byteSize(), matrix);
+        return new CpuBlock(Optional.empty(), Optional.of(matrix.lease()), matrix.byteSize(), matrix);
     }
 
     @Override
@@ -42,6 +46,11 @@ final class CpuBlock extends Block {
             view = HostMatrix.on(memory.orElseThrow(), dtype, rows, columns);
         }
         return view;
+    }
+
+    /** Lets the caller's memory go. */
+    void endLoan() {
+        loan.ifPresent(HostMatrix.Lease::close);
     }
 
     /** Frees an owned block. */

@@ -65,25 +65,37 @@ final class CpuStream implements Stream {
     public void release(DeviceMatrix matrix) {
         CpuMatrix.host(matrix);
         CpuBlock block = (CpuBlock) matrix.block();
-        if (block.isOwned()) {
-            cache.giveBack(block);
-            if (closed) {
-                cache.close(this);
-            }
+        if (!block.isOwned()) {
+            block.endLoan();
+            return;
+        }
+        cache.giveBack(block);
+        if (closed) {
+            cache.close(this);
         }
     }
 
     @Override
     public void upload(HostMatrix source, DeviceMatrix destination) {
         Arguments.forUpload(source, destination);
-        elementwise.convert(source, CpuMatrix.writable(destination));
+        HostMatrix.Lease lease = source.lease();
+        try {
+            elementwise.convert(source, CpuMatrix.writable(destination));
+        } finally {
+            lease.close();
+        }
     }
 
     @Override
     public void download(DeviceMatrix source, HostMatrix destination, Duration limit) {
         Objects.requireNonNull(limit, "limit");
         Arguments.forDownload(source, destination);
-        Elementwise.copy(CpuMatrix.host(source), destination);
+        HostMatrix.Lease lease = destination.lease();
+        try {
+            Elementwise.copy(CpuMatrix.host(source), destination);
+        } finally {
+            lease.close();
+        }
     }
 
     @Override

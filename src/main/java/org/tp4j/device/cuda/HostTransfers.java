@@ -1,6 +1,5 @@
 package org.tp4j.device.cuda;
 
-import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Optional;
@@ -127,7 +126,6 @@ final class HostTransfers implements AutoCloseable {
             for (Slot slot : slots) {
                 slot.disregard(); // after a failure the target may be gone
             }
-            Reference.reachabilityFence(target);
         }
     }
 
@@ -145,19 +143,25 @@ final class HostTransfers implements AutoCloseable {
     }
 
     private static void read(HostMatrix source, Tile tile, ByteBuffer bytes) {
+        HostMatrix.Lease lease = source.lease();
         try {
             forEachRun(source, tile, bytes::put);
-        } finally { // a buffer does not keep the memory that it lies on
-            Reference.reachabilityFence(source);
+        } finally {
+            lease.close();
         }
     }
 
     private static void write(ByteBuffer bytes, Tile tile, HostMatrix target) {
-        forEachRun(target, tile, run -> {
-            int length = run.remaining();
-            run.put(0, bytes, bytes.position(), length);
-            bytes.position(bytes.position() + length);
-        });
+        HostMatrix.Lease lease = target.lease();
+        try {
+            forEachRun(target, tile, run -> {
+                int length = run.remaining();
+                run.put(0, bytes, bytes.position(), length);
+                bytes.position(bytes.position() + length);
+            });
+        } finally {
+            lease.close();
+        }
     }
 
     /** Runs of rows that follow each other without a gap in the host's memory, or else single rows. */
