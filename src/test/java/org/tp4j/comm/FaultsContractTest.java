@@ -351,9 +351,14 @@ class FaultsContractTest {
         List<Integer> served = new CopyOnWriteArrayList<>();
         List<Thread> callers = new ArrayList<>();
         try (World world = open(2)) {
+            CountDownLatch begun = new CountDownLatch(1);
             CountDownLatch go = new CountDownLatch(1);
-            Thread first = new Thread(() -> world.execute(rank -> go.await()));
+            Thread first = new Thread(() -> world.execute(rank -> {
+                begun.countDown();
+                go.await();
+            }));
             first.start();
+            assertTrue(awaits(begun));
             for (int i = 0; i < 8; i++) {
                 int number = i;
                 Thread caller = new Thread(() -> world.execute(rank -> {
