@@ -76,12 +76,20 @@ class WrongProgramsTest {
                         """),
                 new Program("adds a replicated residual to a reduce-scatter", """
                         Partial sum = down.forward(up.forward(x));
-                        TokenSharded y = comm.reduceScatter(sum, Epilogue.none().residual(x)); // wrong
+                        TokenSharded y = comm.reduceScatter(sum, x); // wrong
                         return comm.allGather(y);
                         """),
-                new Program("uses a partial sum as a bias", """
+                new Program("uses a partial sum as a residual", """
                         Partial sum = down.forward(up.forward(x));
-                        return comm.allReduce(sum, Epilogue.bias(sum)); // wrong
+                        return comm.allReduce(sum, sum); // wrong
+                        """),
+                new Program("adds the bias to the partial sum that carries it", """
+                        Partial sum = down.forward(up.forward(x));
+                        return comm.allReduce(sum.plus(b)); // wrong
+                        """),
+                new Program("adds the bias beside the residual", """
+                        Partial sum = down.forward(up.forward(x));
+                        return comm.allReduce(sum, x, b); // wrong
                         """),
                 new Program("gates features with tokens", """
                         FeatureSharded hidden = up.forward(x);
@@ -104,8 +112,8 @@ class WrongProgramsTest {
     @Test
     void theRightProgramCompiles() {
         String source = source("""
-                Replicated y = comm.allReduce(down.forward(up.forward(x).apply(Nonlinearity.RELU)), Epilogue.bias(b).residual(x));
-                TokenSharded z = comm.reduceScatter(down.forward(up.forward(y)), down.epilogue());
+                Replicated y = comm.allReduce(down.forward(up.forward(x).apply(Nonlinearity.RELU)), x);
+                TokenSharded z = comm.reduceScatter(down.forward(up.forward(y)));
                 return comm.allGather(z);
                 """);
         assertEquals(List.of(), errors(source));

@@ -81,7 +81,7 @@ final class WorldCycle implements AllReduceCycle {
             try (Scope scope = rank.scope()) {
                 DeviceMatrix part = scope.allocate(DType.F32, 1, elements);
                 fill(part, filled.get(turn));
-                Partial partial = new Partial(rank.member(), rank.comm().plan(elements), DType.F32, part);
+                Partial partial = Partial.unchecked(rank.member(), rank.comm().plan(elements), DType.F32, part);
                 Replicated sum = rank.comm().allReduce(partial);
                 check(sum.matrix(), ranks * (ranks + 1) / 2 + turn * ranks);
             }

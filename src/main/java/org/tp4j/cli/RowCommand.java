@@ -36,6 +36,6 @@ final class RowCommand implements Callable<Integer> {
 
     private static Replicated forward(Rank rank, HostMatrix x, Weight weight, DType dtype) {
         var layer = RowParallelLinear.shardOf(rank, weight);
-        return rank.comm().allReduce(layer.forward(rank.shardFeatures(x, dtype)), layer.epilogue());
+        return rank.comm().allReduce(layer.forward(rank.shardFeatures(x, dtype)));
     }
 }

@@ -15,7 +15,7 @@ import org.tp4j.tensor.DType;
  * @param features columns of the whole activation
  * @param plan how the activation is cut, if it is
  * @param root the rank that gives, for a broadcast; else 0
- * @param addends what rides on a reduction, e.g. {@code " + bias"}; else empty
+ * @param added what rides on a reduction
  */
 record Call(
         Operation operation,
@@ -25,9 +25,9 @@ record Call(
         long features,
         Optional<ShardPlan> plan,
         int root,
-        String addends) {
+        Added added) {
     static Call of(Operation operation) {
-        return new Call(operation, Optional.empty(), DType.F32, 0, 0, Optional.empty(), 0, "");
+        return new Call(operation, Optional.empty(), DType.F32, 0, 0, Optional.empty(), 0, Added.NOTHING);
     }
 
     /** Whether the ranks lay staged copies open. */
@@ -40,7 +40,7 @@ record Call(
         if (!operation.movesData()) {
             return operation.label();
         }
-        return operation.label() + " of " + dtype + " (" + tokens + ", " + features + ")" + addends
+        return operation.label() + " of " + dtype + " (" + tokens + ", " + features + ")" + added
                 + (operation == Operation.BROADCAST ? " from rank " + root : "")
                 + algorithm.map(how -> ", " + how).orElse("")
                 + plan.map(cut -> ", split as " + cut).orElse("");

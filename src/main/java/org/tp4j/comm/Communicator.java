@@ -85,21 +85,31 @@ public final class Communicator {
         return policy.plan(group(), dimension);
     }
 
-    /** {@code y = sum of the partials}, on every rank. */
+    /** {@code y = sum of the partials + their bias}, on every rank, rounded once. */
     public Replicated allReduce(Partial partial) {
-        return allReduce(partial, Epilogue.none());
+        return allReduce(partial, Optional.empty());
     }
 
-    /** {@code y = sum of the partials + bias + residual}, on every rank, rounded once. */
-    public Replicated allReduce(Partial partial, Epilogue<Replicated> epilogue) {
+    /**
+     * {@code y = sum of the partials + their bias + residual}, on every rank, rounded once.
+     *
+     * @param residual (tokens, features), on every rank
+     */
+    public Replicated allReduce(Partial partial, Replicated residual) {
+        if (!residual.member().group().covers(group())) {
+            throw misplaced(residual, partial);
+        }
+        return allReduce(partial, Optional.of(checked(residual, partial)));
+    }
+
+    private Replicated allReduce(Partial partial, Optional<DeviceMatrix> residual) {
         DeviceMatrix part = checked(partial, partial.matrix());
-        epilogue.check(partial.tokens(), partial);
-        Addends addends = epilogue.addends();
+        Addends addends = addends(partial, residual);
         SumOrder order = partial.plan().order();
         long count = Math.multiplyExact(part.rows(), part.columns());
         AllReduceAlgorithm algorithm = policy.allReduce(thread.device(), part.byteSize(), size());
         DeviceMatrix result = allocate(partial.dtype(), partial.tokens(), partial.features());
-        Call call = call(Operation.ALL_REDUCE, Optional.of(algorithm), partial, partial.plan(), epilogue.suffix());
+        Call call = call(Operation.ALL_REDUCE, Optional.of(algorithm), partial, partial.plan(), Added.of(addends));
         switch (algorithm) {
             case EAGER ->
                 perform(
@@ -134,19 +144,29 @@ public final class Communicator {
         return new Replicated(member, result);
     }
 
-    /** {@code y = sum of the partials}, each rank getting its slice of the tokens. */
+    /** {@code y = sum of the partials + their bias}, rounded once, each rank getting its slice of the tokens. */
     public TokenSharded reduceScatter(Partial partial) {
-        return reduceScatter(partial, Epilogue.none());
+        return reduceScatter(partial, Optional.empty());
     }
 
-    /** {@code y = sum of the partials + bias + residual}, rounded once, each rank getting its slice of the tokens. */
-    public TokenSharded reduceScatter(Partial partial, Epilogue<TokenSharded> epilogue) {
+    /**
+     * {@code y = sum of the partials + their bias + residual}, rounded once, each rank getting its slice of the tokens.
+     *
+     * @param residual (tokens, features), its tokens cut as those of the result
+     */
+    public TokenSharded reduceScatter(Partial partial, TokenSharded residual) {
+        if (!residual.member().equals(member)) {
+            throw misplaced(residual, partial);
+        }
+        return reduceScatter(partial, Optional.of(checked(residual, partial)));
+    }
+
+    private TokenSharded reduceScatter(Partial partial, Optional<DeviceMatrix> residual) {
         DeviceMatrix part = checked(partial, partial.matrix());
-        epilogue.check(partial.tokens(), partial);
-        Addends addends = epilogue.addends();
+        Addends addends = addends(partial, residual);
         ShardPlan tokens = tokenPlan(partial.tokens());
         DeviceMatrix result = allocate(partial.dtype(), tokens.size(me), partial.features());
-        Call call = call(Operation.REDUCE_SCATTER, Optional.empty(), partial, partial.plan(), epilogue.suffix());
+        Call call = call(Operation.REDUCE_SCATTER, Optional.empty(), partial, partial.plan(), Added.of(addends));
         perform(call, List.of(part), Optional.empty(), () -> {
             peerSources();
             for (int peer = 0; peer < size(); peer++) {
@@ -166,7 +186,7 @@ public final class Communicator {
         }
         ShardPlan plan = slice.plan();
         DeviceMatrix result = allocate(slice.dtype(), slice.tokens(), plan.dimension());
-        Call call = call(Operation.ALL_GATHER, Optional.empty(), slice, plan, "");
+        Call call = call(Operation.ALL_GATHER, Optional.empty(), slice, plan, Added.NOTHING);
         perform(call, slice.blocks(), Optional.empty(), () -> {
             for (int peer = 0; peer < size(); peer++) {
                 List<DeviceMatrix> blocks = peerPost(peer).sources;
@@ -187,7 +207,7 @@ public final class Communicator {
         DeviceMatrix mine = checked(slice, slice.matrix());
         ShardPlan plan = slice.plan();
         DeviceMatrix result = allocate(slice.dtype(), plan.dimension(), slice.features());
-        Call call = call(Operation.ALL_GATHER, Optional.empty(), slice, plan, "");
+        Call call = call(Operation.ALL_GATHER, Optional.empty(), slice, plan, Added.NOTHING);
         perform(call, List.of(mine), Optional.empty(), () -> {
             for (int peer = 0; peer < size(); peer++) {
                 stream().copy(peerPost(peer).sources.get(0), result.rows(plan.start(peer), plan.end(peer)));
@@ -217,7 +237,7 @@ public final class Communicator {
                 matrix.columns(),
                 Optional.empty(),
                 root,
-                "");
+                Added.NOTHING);
         perform(
                 call,
                 me == root ? List.of(matrix) : List.of(),
@@ -368,13 +388,9 @@ public final class Communicator {
     }
 
     private Call call(
-            Operation operation,
-            Optional<AllReduceAlgorithm> algorithm,
-            Placement value,
-            ShardPlan plan,
-            String addends) {
+            Operation operation, Optional<AllReduceAlgorithm> algorithm, Placement value, ShardPlan plan, Added added) {
         return new Call(
-                operation, algorithm, value.dtype(), value.tokens(), value.features(), Optional.of(plan), 0, addends);
+                operation, algorithm, value.dtype(), value.tokens(), value.features(), Optional.of(plan), 0, added);
     }
 
     private void record(Call call, DType moved, long bytes) {
@@ -388,6 +404,7 @@ public final class Communicator {
                             moved,
                             call.tokens(),
                             call.features(),
+                            call.added(),
                             bytes));
         }
     }
@@ -398,6 +415,27 @@ public final class Communicator {
                     + " cannot be given to a collective of " + member + ": both must be of one group");
         }
         return matrix.checked();
+    }
+
+    /** What a reduction of {@code partial} adds. */
+    private static Addends addends(Partial partial, Optional<DeviceMatrix> residual) {
+        Optional<DeviceMatrix> bias = partial.bias();
+        return bias.isEmpty() && residual.isEmpty()
+                ? Addends.NONE
+                : new Addends(bias.map(DeviceMatrix::checked), residual);
+    }
+
+    private static DeviceMatrix checked(Placement residual, Partial sum) {
+        if (residual.tokens() != sum.tokens() || residual.features() != sum.features()) {
+            throw misplaced(residual, sum);
+        }
+        return residual.matrices().get(0).checked();
+    }
+
+    private static IllegalArgumentException misplaced(Placement residual, Partial sum) {
+        return new IllegalArgumentException("the residual is (" + residual.tokens() + ", " + residual.features()
+                + ") on " + residual.member().group() + ", but the sum is (" + sum.tokens() + ", " + sum.features()
+                + ") on " + sum.member().group() + ": they must be equal");
     }
 
     private void checkUsable() {

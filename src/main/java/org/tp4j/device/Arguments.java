@@ -83,14 +83,23 @@ public final class Arguments {
         }
         if (!addends.isNone()) {
             addends.bias().ifPresent(bias -> checkBias(bias, first));
-            addends.residual().ifPresent(residual -> forApply(residual, first));
+            addends.residual().ifPresent(residual -> requireSource(residual, first));
         }
     }
 
-    /** For {@link Stream#apply}, and for each source of {@link Stream#applyGated}. */
-    public static void forApply(DeviceMatrix source, DeviceMatrix destination) {
-        requireSameShape(source, destination);
-        requireSourceDType(source, destination);
+    /** For {@link Stream#apply}. */
+    public static void forApply(Nonlinearity f, DeviceMatrix source, DeviceMatrix destination) {
+        if (f == Nonlinearity.NONE) {
+            requireSameShape(source, destination);
+        } else {
+            requireSource(source, destination);
+        }
+    }
+
+    /** For {@link Stream#applyGated}. */
+    public static void forApplyGated(DeviceMatrix gate, DeviceMatrix up, DeviceMatrix destination) {
+        requireSource(gate, destination);
+        requireSource(up, destination);
     }
 
     private static void checkBias(DeviceMatrix bias, DeviceMatrix destination) {
@@ -100,6 +109,11 @@ public final class Arguments {
                 destination,
                 "the bias must be one row of as many columns");
         requireSourceDType(bias, destination);
+    }
+
+    private static void requireSource(DeviceMatrix source, DeviceMatrix destination) {
+        requireSameShape(source, destination);
+        requireSourceDType(source, destination);
     }
 
     private static void requireSourceDType(DeviceMatrix source, DeviceMatrix destination) {

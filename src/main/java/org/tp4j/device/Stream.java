@@ -63,8 +63,10 @@ public interface Stream extends AutoCloseable {
             Addends addends,
             List<DeviceMatrix> destinations);
 
-    /** {@code destination = f(source)}, elementwise; equal shapes; the source has the destination's dtype or its
-     * accumulator's. They may be the same matrix. */
+    /**
+     * {@code destination = f(source)}, elementwise, rounded once; equal shapes; the source has the destination's dtype or
+     * its accumulator's, or any if f is {@link Nonlinearity#NONE}. They may be the same matrix.
+     */
     void apply(Nonlinearity f, DeviceMatrix source, DeviceMatrix destination);
 
     /** {@code destination = f(gate) * up}, elementwise, rounded once; equal shapes; any may be strided; sources have the

@@ -47,23 +47,18 @@ public final class ParallelMlp {
         return hidden.forward(x);
     }
 
-    /** This rank's summand of y, without the bias: {@code h_r W2_r}. */
+    /** This rank's summand of y, {@code h_r W2_r}, and the bias that a reduction adds. */
     public Partial forward(Replicated x) {
         return down.forward(hidden.forward(x));
     }
 
-    /** The row-parallel layer. */
-    public RowParallelLinear down() {
-        return down;
-    }
-
-    /** {@code y}, by one all-reduce that also adds the bias. */
+    /** {@code y}, by one all-reduce. */
     public Replicated allReduced(Communicator comm, Replicated x) {
-        return comm.allReduce(forward(x), down.epilogue());
+        return comm.allReduce(forward(x));
     }
 
-    /** {@code y}, for tokens that are sharded: an all-gather before, a reduce-scatter that also adds the bias after. */
+    /** {@code y}, for tokens that are sharded: an all-gather before, a reduce-scatter after. */
     public TokenSharded sequenceParallel(Communicator comm, TokenSharded x) {
-        return comm.reduceScatter(forward(comm.allGather(x)), down.epilogue());
+        return comm.reduceScatter(forward(comm.allGather(x)));
     }
 }

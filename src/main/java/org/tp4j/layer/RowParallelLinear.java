@@ -3,13 +3,11 @@ package org.tp4j.layer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.tp4j.comm.Epilogue;
 import org.tp4j.comm.Rank;
 import org.tp4j.device.DeviceMatrix;
 import org.tp4j.placement.FeatureSharded;
 import org.tp4j.placement.Member;
 import org.tp4j.placement.Partial;
-import org.tp4j.placement.Placement;
 import org.tp4j.placement.Replicated;
 import org.tp4j.placement.ShardPlan;
 import org.tp4j.tensor.HostMatrix;
@@ -20,7 +18,7 @@ import org.tp4j.tensor.HostMatrix;
  *
  * <pre>{@code p_r = x_r W_r^T,    y = p_0 + p_1 + ... + b}</pre>
  *
- * its summand of y, without communication; the sum is a reduction's, and the bias rides on it ({@link #epilogue}). As
+ * its summand of y, without communication. The summand carries the bias, and the reduction that makes y of it adds that. As
  * {@code RowParallelLinear} of Megatron-LM (Shoeybi et al., arXiv:1909.08053).
  */
 public final class RowParallelLinear {
@@ -55,16 +53,11 @@ public final class RowParallelLinear {
         return plan;
     }
 
-    /** What the reduction of {@link #forward}'s result adds: the bias, or nothing. */
-    public <P extends Placement> Epilogue<P> epilogue() {
-        return bias.isPresent() ? Epilogue.bias(bias.get()) : Epilogue.none();
-    }
-
     /**
      * {@code p_r = x_r W_r^T}, in the accumulator's dtype.
      *
      * @param x this rank's slice of (tokens, in), cut by this layer's plan
-     * @return this rank's summand of (tokens, out)
+     * @return this rank's summand of (tokens, out); it borrows the layer's bias
      * @throws IllegalArgumentException if x does not fit the weight, or is cut by another plan
      */
     public Partial forward(FeatureSharded x) {
@@ -77,6 +70,6 @@ public final class RowParallelLinear {
         for (int i = 0; i < blocks.size(); i++) {
             products.add(Products.product(x.blocks().get(i), blocks.get(i), weight.layout()));
         }
-        return new Partial(member, plan, weight.dtype(), Products.sum(products, plan.order()));
+        return Partial.unchecked(member, plan, weight.dtype(), Products.sum(products, plan.order()), bias);
     }
 }

@@ -3,13 +3,18 @@ package org.tp4j.placement;
 import org.tp4j.device.DeviceMatrix;
 import org.tp4j.device.Nonlinearity;
 import org.tp4j.device.Stream;
+import org.tp4j.tensor.DType;
 
 /** The operations that every placement does on its own matrices; results are made in the innermost scope. */
 final class Elementwise {
     private Elementwise() {}
 
     static DeviceMatrix apply(Nonlinearity f, DeviceMatrix source) {
-        DeviceMatrix result = like(source.checked());
+        return apply(f, source, source.dtype());
+    }
+
+    static DeviceMatrix apply(Nonlinearity f, DeviceMatrix source, DType dtype) {
+        DeviceMatrix result = like(source.checked(), dtype);
         result.scope().stream().apply(f, source, result);
         return result;
     }
@@ -22,7 +27,11 @@ final class Elementwise {
     }
 
     static DeviceMatrix like(DeviceMatrix matrix) {
-        return matrix.scope().stack().current().allocate(matrix.dtype(), matrix.rows(), matrix.columns());
+        return like(matrix, matrix.dtype());
+    }
+
+    private static DeviceMatrix like(DeviceMatrix matrix, DType dtype) {
+        return matrix.scope().stack().current().allocate(dtype, matrix.rows(), matrix.columns());
     }
 
     /** A packed copy of {@code source} with zero columns up to {@code width}. */

@@ -51,7 +51,7 @@ final class Split {
 
     private static Replicated row(Rank rank, LinearProblem p, DType dtype) {
         var layer = RowParallelLinear.shardOf(rank, weight(p, dtype));
-        return rank.comm().allReduce(layer.forward(rank.shardFeatures(p.x(), dtype)), layer.epilogue());
+        return rank.comm().allReduce(layer.forward(rank.shardFeatures(p.x(), dtype)));
     }
 
     private static Weight weight(LinearProblem p, DType dtype) {

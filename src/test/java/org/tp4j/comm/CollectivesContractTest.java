@@ -90,8 +90,7 @@ class CollectivesContractTest {
                         HostMatrix residual = matrix(cell.dtype, shape[0], shape[1], (row, column) -> row % 3)) {
                     List<HostMatrix> results = world.runAll(rank -> rank.download(rank.comm()
                             .allReduce(
-                                    partial(rank, cell.dtype, shape),
-                                    Epilogue.bias(rank.replicate(bias)).residual(rank.replicate(residual)))));
+                                    partial(rank, cell.dtype, shape, rank.replicate(bias)), rank.replicate(residual))));
                     for (HostMatrix result : results) {
                         assertElements(
                                 result,
@@ -113,9 +112,8 @@ class CollectivesContractTest {
                     List<HostMatrix> results = world.runAll(rank -> {
                         TokenSharded slice = rank.comm()
                                 .reduceScatter(
-                                        partial(rank, cell.dtype, shape),
-                                        Epilogue.bias(rank.replicate(bias))
-                                                .residual(rank.shardTokens(residual, cell.dtype)));
+                                        partial(rank, cell.dtype, shape, rank.replicate(bias)),
+                                        rank.shardTokens(residual, cell.dtype));
                         assertEquals(shape[0], slice.tokens());
                         return rank.download(slice.matrix());
                     });
@@ -232,7 +230,7 @@ class CollectivesContractTest {
                                     131,
                                     (row, column) ->
                                             Math.sin((double) (1 + row * 131 + column)) * Math.exp(rank.index() * 3))) {
-                                Partial partial = new Partial(
+                                Partial partial = Partial.unchecked(
                                         rank.member(),
                                         rank.comm().plan(64),
                                         DType.F32,
@@ -301,10 +299,15 @@ class CollectivesContractTest {
         return partial(rank, dtype, shape, rank.index());
     }
 
+    private static Partial partial(Rank rank, DType dtype, int[] shape, Replicated bias) {
+        Partial bare = partial(rank, dtype, shape);
+        return Partial.unchecked(bare.member(), bare.plan(), dtype, bare.matrix(), Optional.of(bias));
+    }
+
     private static Partial partial(Rank rank, DType dtype, int[] shape, int who) {
         DType accumulator = dtype.accumulator();
         try (HostMatrix part = matrix(accumulator, shape[0], shape[1], (row, column) -> value(who, row, column))) {
-            return new Partial(
+            return Partial.unchecked(
                     rank.member(), rank.comm().plan(64), dtype, rank.innermost().upload(part, accumulator));
         }
     }

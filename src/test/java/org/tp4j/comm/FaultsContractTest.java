@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
@@ -156,9 +157,25 @@ class FaultsContractTest {
             RankException bias = failsPromptly(world, rank -> {
                 Partial partial = partial(rank, DType.F32, 4);
                 Replicated addend = rank.replicate(host(4));
-                rank.comm().allReduce(partial, rank.index() == 0 ? Epilogue.bias(addend) : Epilogue.none());
+                rank.comm()
+                        .allReduce(Partial.unchecked(
+                                rank.member(),
+                                partial.plan(),
+                                DType.F32,
+                                partial.matrix(),
+                                rank.index() == 0 ? Optional.of(addend) : Optional.empty()));
             });
             assertContains(bias, "(1, 4) + bias");
+
+            RankException residual = failsPromptly(world, rank -> {
+                Partial partial = partial(rank, DType.F32, 4);
+                if (rank.index() == 0) {
+                    rank.comm().allReduce(partial, rank.replicate(host(4)));
+                } else {
+                    rank.comm().allReduce(partial);
+                }
+            });
+            assertContains(residual, "(1, 4) + residual");
             assertWorks(world);
         }
         assertEquals(liveBefore, machine.liveBytes());
@@ -547,7 +564,7 @@ class FaultsContractTest {
 
     private static Partial partial(Rank rank, DType dtype, int features) {
         try (HostMatrix ones = host(features)) {
-            return new Partial(
+            return Partial.unchecked(
                     rank.member(), rank.comm().plan(64), dtype, rank.innermost().upload(ones, dtype.accumulator()));
         }
     }

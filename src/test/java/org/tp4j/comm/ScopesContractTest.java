@@ -203,7 +203,8 @@ class ScopesContractTest {
     }
 
     private static Partial partial(Rank rank, ShardPlan plan) {
-        return new Partial(rank.member(), plan, DType.F32, replicated(rank).matrix());
+        return Partial.unchecked(
+                rank.member(), plan, DType.F32, replicated(rank).matrix());
     }
 
     private static HostMatrix ones(int rows, int columns) {

@@ -105,8 +105,7 @@ class LayersContractTest {
                             weight(cell.dtype, shape[1], shape[3], layout).withBias(uniform(cell.dtype, 1, shape[3]));
                     HostMatrix y = world.compute(rank -> {
                         var layer = RowParallelLinear.shardOf(rank, w);
-                        return rank.comm()
-                                .allReduce(layer.forward(rank.shardFeatures(x, cell.dtype)), layer.epilogue());
+                        return rank.comm().allReduce(layer.forward(rank.shardFeatures(x, cell.dtype)));
                     });
                     assertEquals(Map.of("all_reduce", 1L), world.ledger().counts());
                     assertWithinBound(linear(x, w), cell.world, y);
@@ -182,7 +181,7 @@ class LayersContractTest {
                                 .allGather(ColumnParallelLinear.shardOf(rank, w).forward(rank.replicate(x))));
                 assertSameAtEveryWorld(linear(x, w), rank -> {
                     var layer = RowParallelLinear.shardOf(rank, w);
-                    return rank.comm().allReduce(layer.forward(rank.shardFeatures(x, dtype)), layer.epilogue());
+                    return rank.comm().allReduce(layer.forward(rank.shardFeatures(x, dtype)));
                 });
                 assertSameAtEveryWorld(
                         problem(x, weights),

@@ -136,14 +136,13 @@ final class CpuStream implements Stream {
 
     @Override
     public void apply(Nonlinearity f, DeviceMatrix source, DeviceMatrix destination) {
-        Arguments.forApply(source, destination);
+        Arguments.forApply(f, source, destination);
         elementwise.apply(f, CpuMatrix.host(source), CpuMatrix.writable(destination));
     }
 
     @Override
     public void applyGated(Nonlinearity f, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix destination) {
-        Arguments.forApply(gate, destination);
-        Arguments.forApply(up, destination);
+        Arguments.forApplyGated(gate, up, destination);
         elementwise.applyGated(f, CpuMatrix.host(gate), CpuMatrix.host(up), CpuMatrix.writable(destination));
     }
 

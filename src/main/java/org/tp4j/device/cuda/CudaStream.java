@@ -192,7 +192,7 @@ final class CudaStream implements Stream {
 
     @Override
     public void apply(Nonlinearity f, DeviceMatrix source, DeviceMatrix destination) {
-        Arguments.forApply(source, destination);
+        Arguments.forApply(f, source, destination);
         last = () -> f.label() + " of " + source;
         context.enter();
         elementwise.apply(
@@ -204,8 +204,7 @@ final class CudaStream implements Stream {
 
     @Override
     public void applyGated(Nonlinearity f, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix destination) {
-        Arguments.forApply(gate, destination);
-        Arguments.forApply(up, destination);
+        Arguments.forApplyGated(gate, up, destination);
         last = () -> f.label() + " of " + gate + ", times " + up;
         context.enter();
         elementwise.applyGated(

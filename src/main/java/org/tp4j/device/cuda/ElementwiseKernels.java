@@ -19,9 +19,13 @@ final class ElementwiseKernels {
         this.kernels = kernels;
     }
 
-    /** Enqueues {@code target = f(source)}; the source has the target's dtype or its accumulator's. */
+    /** Enqueues {@code target = f(source)}; unless f is NONE, the source has the target's dtype or its accumulator's. */
     void apply(CUstream stream, Nonlinearity f, Region source, Region target) {
         if (target.isEmpty()) {
+            return;
+        }
+        if (f == Nonlinearity.NONE && source.dtype() != target.dtype()) {
+            convert(stream, source, target);
             return;
         }
         boolean flat = source.isPacked() && target.isPacked();

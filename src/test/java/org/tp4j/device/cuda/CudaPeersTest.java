@@ -15,7 +15,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.tp4j.cli.Main;
-import org.tp4j.comm.Epilogue;
 import org.tp4j.comm.Rank;
 import org.tp4j.comm.World;
 import org.tp4j.device.AllReduceAlgorithm;
@@ -86,15 +85,14 @@ class CudaPeersTest {
         private static String results(Rank rank, DType dtype) {
             try (HostMatrix x = random(dtype, 100);
                     HostMatrix summand = random(dtype.accumulator(), rank.index())) {
-                Partial partial = new Partial(
+                Partial partial = Partial.unchecked(
                         rank.member(),
                         rank.comm().plan(COLUMNS),
                         dtype,
                         rank.innermost().upload(summand, dtype.accumulator()));
                 List<HostMatrix> results = List.of(
                         rank.download(rank.comm().allReduce(partial)),
-                        rank.download(
-                                rank.comm().allReduce(partial, Epilogue.none().residual(rank.replicate(x)))),
+                        rank.download(rank.comm().allReduce(partial, rank.replicate(x))),
                         rank.download(rank.comm().reduceScatter(partial).matrix()),
                         rank.download(rank.comm().allGather(rank.shardFeatures(x, dtype))),
                         rank.download(rank.comm().allGather(rank.shardTokens(x, dtype))),

@@ -213,6 +213,6 @@ final class CollectiveScenarios {
     }
 
     private static Partial partial(Rank rank, Communicator group, DeviceMatrix given) {
-        return new Partial(rank.in(group).member(), group.plan(Memory.FEATURES), DType.F32, given);
+        return Partial.unchecked(rank.in(group).member(), group.plan(Memory.FEATURES), DType.F32, given);
     }
 }
