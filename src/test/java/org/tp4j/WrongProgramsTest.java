@@ -40,6 +40,26 @@ class WrongProgramsTest {
                         Partial sum = down.forward(up.forward(x));
                         return sum; // wrong
                         """),
+                new Program("forgets the all-reduce by calling a summand the sum", """
+                        Partial sum = down.forward(up.forward(x));
+                        return new Replicated(sum.member(), sum.matrix()); // wrong
+                        """),
+                new Program("forgets the all-gather by calling a slice the whole", """
+                        FeatureSharded hidden = up.forward(x);
+                        return new Replicated(hidden.member(), hidden.blocks().get(0)); // wrong
+                        """),
+                new Program("calls the sum a summand", """
+                        Replicated y = comm.allReduce(down.forward(up.forward(x)));
+                        return comm.allReduce(new Partial(y.member(), down.plan(), y.dtype(), y.matrix())); // wrong
+                        """),
+                new Program("calls the whole a slice of the features", """
+                        return comm.allReduce(down.forward(
+                                new FeatureSharded(x.member(), down.plan(), x.matrices()))); // wrong
+                        """),
+                new Program("calls the whole a slice of the tokens", """
+                        return comm.allGather(
+                                new TokenSharded(x.member(), down.plan(), x.matrix())); // wrong
+                        """),
                 new Program("feeds a partial sum to the next layer", """
                         Partial sum = down.forward(up.forward(x));
                         up.forward(sum); // wrong

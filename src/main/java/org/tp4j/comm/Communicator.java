@@ -141,7 +141,7 @@ public final class Communicator {
         }
         long receivers = algorithm == AllReduceAlgorithm.TWO_SHOT ? 2 : size();
         record(call, part.dtype(), receivers * (size() - 1) * part.byteSize());
-        return new Replicated(member, result);
+        return Replicated.unchecked(member, result);
     }
 
     /** {@code y = sum of the partials + their bias}, rounded once, each rank getting its slice of the tokens. */
@@ -176,7 +176,7 @@ public final class Communicator {
             stream().reduce(Arrays.asList(sources), 0, count, partial.plan().order(), addends, List.of(result));
         });
         record(call, part.dtype(), (size() - 1) * part.byteSize());
-        return new TokenSharded(member, tokens, result);
+        return TokenSharded.unchecked(member, tokens, result);
     }
 
     /** The slices of all ranks side by side, on every rank. */
@@ -199,7 +199,7 @@ public final class Communicator {
             }
         });
         record(call, slice.dtype(), (size() - 1) * result.byteSize());
-        return new Replicated(member, result);
+        return Replicated.unchecked(member, result);
     }
 
     /** The slices of all ranks one below the other, on every rank. */
@@ -214,7 +214,7 @@ public final class Communicator {
             }
         });
         record(call, slice.dtype(), (size() - 1) * result.byteSize());
-        return new Replicated(member, result);
+        return Replicated.unchecked(member, result);
     }
 
     /**
@@ -244,7 +244,7 @@ public final class Communicator {
                 Optional.empty(),
                 () -> stream().copy(peerPost(root).sources.get(0), result));
         record(call, dtype, (size() - 1) * result.byteSize());
-        return new Replicated(member, result);
+        return Replicated.unchecked(member, result);
     }
 
     /** Returns when every rank of the group has come here. */

@@ -92,7 +92,7 @@ public final class Rank {
 
     /** {@code x} on every rank, rounded once to {@code dtype}. */
     public Replicated replicate(HostMatrix x, DType dtype) {
-        return new Replicated(comm.member(), upload(x, dtype));
+        return Replicated.unchecked(comm.member(), upload(x, dtype));
     }
 
     /** This rank's slice of the features of {@code x}, rounded once to {@code dtype}. */
@@ -108,13 +108,14 @@ public final class Rank {
                             ? uploadPadded(slice, dtype, slice.rows(), plan.blockWidth(block))
                             : upload(slice, dtype));
         }
-        return new FeatureSharded(comm.member(), plan, blocks);
+        return FeatureSharded.unchecked(comm.member(), plan, blocks);
     }
 
     /** This rank's slice of the tokens of {@code x}, rounded once to {@code dtype}. */
     public TokenSharded shardTokens(HostMatrix x, DType dtype) {
         ShardPlan plan = ShardPlan.even(comm.group(), x.rows());
-        return new TokenSharded(comm.member(), plan, upload(x.rows(plan.start(index()), plan.end(index())), dtype));
+        return TokenSharded.unchecked(
+                comm.member(), plan, upload(x.rows(plan.start(index()), plan.end(index())), dtype));
     }
 
     /**

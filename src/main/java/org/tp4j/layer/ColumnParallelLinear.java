@@ -68,6 +68,6 @@ public final class ColumnParallelLinear {
             Products.zeroPadding(slice, plan, plan.firstBlock(member.index()) + i);
             slices.add(slice);
         }
-        return new FeatureSharded(member, plan, slices);
+        return FeatureSharded.unchecked(member, plan, slices);
     }
 }

@@ -54,7 +54,7 @@ sealed interface Hidden permits Hidden.Plain, Hidden.Gated {
                 int block = plan.firstBlock(member.index()) + i;
                 slices.add(slice(x, stacked.get(i), biases.get(i), block));
             }
-            return new FeatureSharded(member, plan, slices);
+            return FeatureSharded.unchecked(member, plan, slices);
         }
 
         private DeviceMatrix slice(Replicated x, DeviceMatrix weights, Optional<DeviceMatrix> bias, int block) {

@@ -7,17 +7,16 @@ import org.tp4j.device.DeviceMatrix;
 import org.tp4j.device.Nonlinearity;
 import org.tp4j.tensor.DType;
 
-/**
- * Each rank holds all tokens and its slice of the features.
- *
- * @param member whose slice this is
- * @param plan how the features are cut
- * @param blocks this rank's blocks of the plan, each (tokens, block width), zero beyond the block's size
- */
-public record FeatureSharded(Member member, ShardPlan plan, List<DeviceMatrix> blocks) implements Placement {
-    public FeatureSharded {
-        Objects.requireNonNull(member, "member");
-        blocks = List.copyOf(blocks);
+/** Each rank holds all tokens and its slice of the features. */
+public final class FeatureSharded implements Placement {
+    private final Member member;
+    private final ShardPlan plan;
+    private final List<DeviceMatrix> blocks;
+
+    private FeatureSharded(Member member, ShardPlan plan, List<DeviceMatrix> blocks) {
+        this.member = Objects.requireNonNull(member, "member");
+        this.plan = plan;
+        this.blocks = List.copyOf(blocks);
         if (!plan.group().equals(member.group()) || blocks.size() != plan.blocksPerRank()) {
             throw new IllegalArgumentException(
                     "the plan " + plan + " does not fit " + blocks.size() + " blocks on " + member);
@@ -29,6 +28,34 @@ public record FeatureSharded(Member member, ShardPlan plan, List<DeviceMatrix> b
                         + plan.blockWidth(first + i) + " wide, but its matrix is " + blocks.get(i));
             }
         }
+    }
+
+    /**
+     * A rank's slice, for who writes a layer or a collective. Nobody checks what the caller claims: that the ranks hold
+     * slices of one activation.
+     *
+     * @param member whose slice this is
+     * @param plan how the features are cut
+     * @param blocks this rank's blocks of the plan, each (tokens, block width), zero beyond the block's size
+     * @throws IllegalArgumentException if the blocks do not fit the plan, or the plan the rank
+     */
+    public static FeatureSharded unchecked(Member member, ShardPlan plan, List<DeviceMatrix> blocks) {
+        return new FeatureSharded(member, plan, blocks);
+    }
+
+    @Override
+    public Member member() {
+        return member;
+    }
+
+    /** How the features are cut. */
+    public ShardPlan plan() {
+        return plan;
+    }
+
+    /** This rank's blocks of the plan, each (tokens, block width), zero beyond the block's size. */
+    public List<DeviceMatrix> blocks() {
+        return blocks;
     }
 
     @Override

@@ -7,16 +7,35 @@ import org.tp4j.device.DeviceMatrix;
 import org.tp4j.device.Nonlinearity;
 import org.tp4j.tensor.DType;
 
-/**
- * Every rank of the group holds all of the activation, with the same bits.
- *
- * @param member whose copy this is
- * @param matrix (tokens, features)
- */
-public record Replicated(Member member, DeviceMatrix matrix) implements Placement {
-    public Replicated {
-        Objects.requireNonNull(member, "member");
-        Objects.requireNonNull(matrix, "matrix");
+/** Every rank of the group holds all of the activation, with the same bits. */
+public final class Replicated implements Placement {
+    private final Member member;
+    private final DeviceMatrix matrix;
+
+    private Replicated(Member member, DeviceMatrix matrix) {
+        this.member = Objects.requireNonNull(member, "member");
+        this.matrix = Objects.requireNonNull(matrix, "matrix");
+    }
+
+    /**
+     * A rank's copy, for who writes a layer or a collective. Nobody checks what the caller claims: that every rank of the
+     * group holds these bits.
+     *
+     * @param member whose copy this is
+     * @param matrix (tokens, features)
+     */
+    public static Replicated unchecked(Member member, DeviceMatrix matrix) {
+        return new Replicated(member, matrix);
+    }
+
+    @Override
+    public Member member() {
+        return member;
+    }
+
+    /** (tokens, features). */
+    public DeviceMatrix matrix() {
+        return matrix;
     }
 
     @Override
@@ -60,13 +79,13 @@ public record Replicated(Member member, DeviceMatrix matrix) implements Placemen
             DeviceMatrix slice = matrix.checked().columns(start, start + plan.blockSize(block));
             blocks.add(plan.isCanonical() ? Elementwise.padded(slice, plan.blockWidth(block)) : slice);
         }
-        return new FeatureSharded(member, plan, blocks);
+        return FeatureSharded.unchecked(member, plan, blocks);
     }
 
     /** This rank's slice of the tokens; moves nothing. */
     public TokenSharded tokens(ShardPlan plan) {
         checkPlan(plan, tokens(), "tokens");
-        return new TokenSharded(
+        return TokenSharded.unchecked(
                 member, plan, matrix.checked().rows(plan.start(member.index()), plan.end(member.index())));
     }
 

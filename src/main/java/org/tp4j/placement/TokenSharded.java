@@ -6,19 +6,47 @@ import org.tp4j.device.DeviceMatrix;
 import org.tp4j.device.Nonlinearity;
 import org.tp4j.tensor.DType;
 
-/**
- * Each rank holds all features of its slice of the tokens.
- *
- * @param member whose slice this is
- * @param plan how the tokens are cut
- * @param matrix (this rank's tokens, features)
- */
-public record TokenSharded(Member member, ShardPlan plan, DeviceMatrix matrix) implements Placement {
-    public TokenSharded {
-        Objects.requireNonNull(member, "member");
+/** Each rank holds all features of its slice of the tokens. */
+public final class TokenSharded implements Placement {
+    private final Member member;
+    private final ShardPlan plan;
+    private final DeviceMatrix matrix;
+
+    private TokenSharded(Member member, ShardPlan plan, DeviceMatrix matrix) {
+        this.member = Objects.requireNonNull(member, "member");
+        this.plan = plan;
+        this.matrix = matrix;
         if (!plan.group().equals(member.group()) || plan.isCanonical() || matrix.rows() != plan.size(member.index())) {
             throw new IllegalArgumentException("the plan " + plan + " does not fit " + matrix + " on " + member);
         }
+    }
+
+    /**
+     * A rank's slice, for who writes a layer or a collective. Nobody checks what the caller claims: that the ranks hold
+     * slices of one activation.
+     *
+     * @param member whose slice this is
+     * @param plan how the tokens are cut
+     * @param matrix (this rank's tokens, features)
+     * @throws IllegalArgumentException if the matrix does not fit the plan, or the plan the rank
+     */
+    public static TokenSharded unchecked(Member member, ShardPlan plan, DeviceMatrix matrix) {
+        return new TokenSharded(member, plan, matrix);
+    }
+
+    @Override
+    public Member member() {
+        return member;
+    }
+
+    /** How the tokens are cut. */
+    public ShardPlan plan() {
+        return plan;
+    }
+
+    /** (this rank's tokens, features). */
+    public DeviceMatrix matrix() {
+        return matrix;
     }
 
     @Override

@@ -199,7 +199,7 @@ class ScopesContractTest {
     private static Replicated replicated(Rank rank) {
         DeviceMatrix matrix = rank.innermost().allocate(DType.F32, 2, 3);
         matrix.scope().stream().zero(matrix);
-        return new Replicated(rank.member(), matrix);
+        return Replicated.unchecked(rank.member(), matrix);
     }
 
     private static Partial partial(Rank rank, ShardPlan plan) {

@@ -69,7 +69,7 @@ final class CollectiveScenarios {
                 ShardPlan plan = rank.comm().plan(Memory.FEATURES);
                 DeviceMatrix slice = given.columns(0, plan.size(rank.index()));
                 return rank.comm()
-                        .allGather(new FeatureSharded(rank.member(), plan, List.of(slice)))
+                        .allGather(FeatureSharded.unchecked(rank.member(), plan, List.of(slice)))
                         .matrix();
             }
         },
@@ -79,7 +79,7 @@ final class CollectiveScenarios {
                 ShardPlan plan = ShardPlan.even(rank.comm().group(), Memory.TOKENS);
                 DeviceMatrix slice = given.rows(0, plan.size(rank.index()));
                 return rank.comm()
-                        .allGather(new TokenSharded(rank.member(), plan, slice))
+                        .allGather(TokenSharded.unchecked(rank.member(), plan, slice))
                         .matrix();
             }
         },

@@ -60,7 +60,7 @@ final class Memory {
         try (Scope inner = rank.scope()) {
             ShardPlan plan = ShardPlan.even(rank.comm().group(), TOKENS);
             DeviceMatrix slice = zeros(inner).rows(0, plan.size(rank.index()));
-            rank.comm().allGather(new TokenSharded(rank.member(), plan, slice));
+            rank.comm().allGather(TokenSharded.unchecked(rank.member(), plan, slice));
             Scenario.meet(barrier);
         }
     }
