@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.tp4j.device.Workplace.assertSameBits;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.Random;
@@ -146,12 +147,58 @@ class ReduceContractTest {
         assertTrue(differ, "4096 sums of 8 random parts agree in both orders, seed " + Workplace.SEED);
     }
 
+    /** Whichever it is: alone and among others, plain, with a bias, and with a residual. Parts are of accumulators' dtypes. */
+    @ParameterizedTest
+    @EnumSource(names = {"F64", "F32"})
+    void anyOnePartMayBeADestination(DType dtype) {
+        Random random = Workplace.random();
+        for (int count = 1; count <= MOST_PARTS; count++) {
+            List<HostMatrix> parts = parts(random, dtype, count, 3, 1501);
+            HostMatrix bias = Workplace.uniform(random, dtype, 1, 1501);
+            HostMatrix residual = Workplace.uniform(random, dtype, 3, 1501);
+            for (int which = 0; which < count; which++) {
+                for (int addends = 0; addends < 4; addends++) {
+                    List<DeviceMatrix> given = uploaded(parts);
+                    List<DeviceMatrix> destinations = new ArrayList<>(List.of(given.get(which)));
+                    for (int more = 0; more < addends; more++) {
+                        destinations.add(more % 2, work.scope.allocate(dtype, 3, 1501));
+                    }
+                    Addends added = new Addends(
+                            (addends & 1) != 0 ? Optional.of(work.upload(bias)) : Optional.empty(),
+                            (addends & 2) != 0 ? Optional.of(work.upload(residual)) : Optional.empty());
+                    work.stream.reduce(given, 0, 3 * 1501, SumOrder.LEFT, added, destinations);
+                    int bits = addends;
+                    for (DeviceMatrix destination : destinations) {
+                        assertSameBits(
+                                "part " + which + " of " + count + " is destination "
+                                        + destinations.indexOf(given.get(which)) + ", addends " + addends,
+                                (row, column) -> expected(
+                                        dtype,
+                                        parts,
+                                        SumOrder.LEFT,
+                                        row,
+                                        column,
+                                        bias.get(0, column),
+                                        residual.get(row, column),
+                                        bits),
+                                work.download(destination));
+                    }
+                    given.forEach(work.scope::release);
+                }
+            }
+        }
+    }
+
     @Test
-    void aDestinationMayBeAPart() {
-        DeviceMatrix part = work.upload(Workplace.integers(Workplace.random(), DType.F32, 30, 401, 100));
-        HostMatrix before = work.download(part);
-        work.stream.reduce(List.of(part, part), 0, 30 * 401, SumOrder.LEFT, Addends.NONE, List.of(part));
-        assertSameBits("twice itself", (row, column) -> 2 * before.get(row, column), work.download(part));
+    void aPartMayBeThereTwiceAndTheDestination() {
+        for (int count : new int[] {2, 3, 4, 8}) {
+            DeviceMatrix part = work.upload(Workplace.integers(Workplace.random(), DType.F32, 30, 401, 100));
+            HostMatrix before = work.download(part);
+            work.stream.reduce(
+                    Collections.nCopies(count, part), 0, 30 * 401, SumOrder.LEFT, Addends.NONE, List.of(part));
+            assertSameBits(
+                    count + " times itself", (row, column) -> count * before.get(row, column), work.download(part));
+        }
     }
 
     /** More destinations than a device may write at once: none is read after it was written. */

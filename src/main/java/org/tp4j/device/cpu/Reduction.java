@@ -24,7 +24,7 @@ final class Reduction {
     private final List<DeviceMatrix> destinations;
     private final long columns;
 
-    /** Whether the sum is taken from left to right, and stored as it is. */
+    /** Whether the sum is taken from left to right, stored as it is, and can be taken in its destination. */
     private final boolean isPlain;
 
     /** Over arguments that were checked. */
@@ -38,7 +38,19 @@ final class Reduction {
         this.columns = parts.get(0).columns();
         this.isPlain = addends.isNone()
                 && (order == SumOrder.LEFT || parts.size() <= 2)
-                && destinations.get(0).dtype() == parts.get(0).dtype();
+                && destinations.get(0).dtype() == parts.get(0).dtype()
+                && !isLaterPart(destinations.get(0));
+    }
+
+    /** Whether a sum that is taken in this destination would overwrite a part before reading it. */
+    private boolean isLaterPart(DeviceMatrix destination) {
+        HostMatrix sum = CpuMatrix.host(destination);
+        for (int part = 1; part < parts.size(); part++) {
+            if (Runs.isSame(CpuMatrix.host(parts.get(part)), sum)) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Reduces the elements {@code [from, to)}. */

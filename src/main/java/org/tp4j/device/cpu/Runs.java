@@ -12,6 +12,11 @@ final class Runs {
         return matrix.rowStride() == matrix.columns() || matrix.rows() <= 1;
     }
 
+    /** Whether two matrices of one shape and dtype, which do not overlap in part, lie in the same memory. */
+    static boolean isSame(HostMatrix left, HostMatrix right) {
+        return left.rows() > 0 && left.columns() > 0 && left.address(0, 0) == right.address(0, 0);
+    }
+
     /** How many elements from {@code (row, column)} on lie in one buffer without a gap; at most {@code wanted}. */
     static int length(HostMatrix matrix, long row, long column, int wanted) {
         int left = buffer(matrix, row).capacity() - matrix.indexInSegment(row, column);
