@@ -5,24 +5,42 @@ import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
 import org.tp4j.tensor.MatrixFile;
 import org.tp4j.tensor.MatrixFileException;
-import org.tp4j.tensor.Tensor;
+import org.tp4j.tensor.MatrixSource;
+import org.tp4j.tensor.TensorSource;
 
 /**
  * A matrix that the user named.
  *
  * @param name the option, as the user knows it: {@code x}, {@code W1}
- * @param source where it came from
+ * @param file where it came from
  * @param tensor what was there
  */
-record Input(String name, MatrixFile source, Tensor tensor) implements AutoCloseable {
-    /** Opens what an option names. */
-    static Input open(String name, String text) throws MatrixFileException {
-        MatrixFile source = MatrixFile.parse(text);
-        return new Input(name, source, source.read());
+record Input(String name, MatrixFile file, TensorSource tensor) implements AutoCloseable {
+    /** Opens a weight, of two dimensions: each rank reads its shard of it. */
+    static Input weight(String name, String text) throws MatrixFileException {
+        MatrixFile file = MatrixFile.parse(text);
+        Input weight = new Input(name, file, file.source());
+        if (weight.tensor.shape().size() != 2) {
+            weight.close();
+            throw new BadInputException(weight + " must have two dimensions");
+        }
+        return weight;
     }
 
-    HostMatrix matrix() {
+    /** Reads what every rank needs all or some of, into memory that they share. */
+    static Input shared(String name, String text) throws MatrixFileException {
+        MatrixFile file = MatrixFile.parse(text);
+        var tensor = file.read();
+        return new Input(name, file, new TensorSource(tensor.shape(), tensor.matrix()));
+    }
+
+    MatrixSource matrix() {
         return tensor.matrix();
+    }
+
+    /** The matrix of a {@link #shared} input. */
+    HostMatrix sharedMatrix() {
+        return (HostMatrix) tensor.matrix();
     }
 
     DType dtype() {
@@ -30,21 +48,13 @@ record Input(String name, MatrixFile source, Tensor tensor) implements AutoClose
     }
 
     Path path() {
-        return source.path();
-    }
-
-    /** The matrix, after a check that it is a weight of two dimensions. */
-    Input twoDimensional() {
-        if (tensor.shape().size() != 2) {
-            throw new BadInputException(this + " must have two dimensions");
-        }
-        return this;
+        return file.path();
     }
 
     /** For messages: what, where, and of which shape. */
     @Override
     public String toString() {
-        return name + " (" + source + ") is " + tensor.shapeText();
+        return name + " (" + file + ") is " + tensor.shapeText();
     }
 
     @Override

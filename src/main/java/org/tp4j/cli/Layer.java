@@ -1,9 +1,11 @@
 package org.tp4j.cli;
 
 import java.util.List;
+import java.util.function.Function;
 import org.tp4j.comm.RankFunction;
 import org.tp4j.placement.Replicated;
 import org.tp4j.tensor.DType;
+import org.tp4j.tensor.HostMatrix;
 import org.tp4j.tensor.WeightLayout;
 import org.tp4j.verify.Problem;
 
@@ -15,7 +17,7 @@ import org.tp4j.verify.Problem;
  * @param layout how the weights lie
  * @param dtype what it computes in
  * @param forward what each rank does
- * @param problem the same layer unsplit, for the reference
+ * @param problem the same layer unsplit, for the reference, from the inputs in memory
  * @param summed whether the ranks' results are partial sums
  */
 record Layer(
@@ -24,7 +26,7 @@ record Layer(
         WeightLayout layout,
         DType dtype,
         RankFunction<Replicated> forward,
-        Problem problem,
+        Function<List<HostMatrix>, Problem> problem,
         boolean summed) {
 
     Input x() {
@@ -47,8 +49,8 @@ record Layer(
         Input first = inputs.get(0);
         for (Input input : inputs) {
             if (input.dtype() != first.dtype()) {
-                throw new BadInputException(first.name() + " (" + first.source() + ") is " + first.dtype() + " but "
-                        + input.name() + " (" + input.source() + ") is " + input.dtype()
+                throw new BadInputException(first.name() + " (" + first.file() + ") is " + first.dtype() + " but "
+                        + input.name() + " (" + input.file() + ") is " + input.dtype()
                         + ": say with --dtype what to compute in");
             }
         }

@@ -70,7 +70,7 @@ final class LayerRun {
             long start = System.nanoTime();
             HostMatrix y = world.compute(layer.forward());
             double seconds = (System.nanoTime() - start) * 1e-9;
-            Tensor result = layer.x().tensor().withFeatures(y);
+            Tensor result = Tensor.outputOf(layer.x().tensor().shape(), y);
             return new Outcome(result, world.device(0), world.ledger(), seconds);
         }
     }
@@ -79,7 +79,10 @@ final class LayerRun {
         HostMatrix result = outcome.result().matrix();
         int blocks = options.tpInvariant() ? ShardPlan.CANONICAL_BLOCKS : options.ranks();
         Arithmetic arithmetic = Arithmetic.of(outcome.device(), layer.dtype(), layer.summed() ? blocks : 1);
-        ErrorReport error = Comparison.of(layer.problem(), arithmetic, result);
+        ErrorReport error;
+        try (WholeInputs whole = new WholeInputs(layer.inputs())) {
+            error = Comparison.of(layer.problem().apply(whole.matrices()), arithmetic, result);
+        }
         try (Tensor unsplit = split(1).result()) {
             boolean equal = Bits.equal(unsplit.matrix(), result);
             return new Check(error, equal, error.passed() && (equal || !options.tpInvariant()));

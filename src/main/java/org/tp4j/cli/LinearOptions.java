@@ -44,10 +44,10 @@ final class LinearOptions {
     int run(Split split, LayerOptions options, PrintWriter out) throws MatrixFileException {
         List<Input> inputs = new ArrayList<>();
         try {
-            inputs.add(Input.open("x", options.x()));
-            inputs.add(Input.open("W", w).twoDimensional());
+            inputs.add(Input.shared("x", options.x()));
+            inputs.add(Input.weight("W", w));
             if (bias.isPresent()) {
-                inputs.add(Input.open("the bias", bias.get()));
+                inputs.add(Input.shared("the bias", bias.get()));
             }
             Layer layer = layer(split, options, List.copyOf(inputs));
             return new LayerRun(layer, options, out).run();
@@ -75,7 +75,7 @@ final class LinearOptions {
             if (b.matrix().rows() != 1 || b.matrix().columns() != out) {
                 throw new BadInputException(b + " but " + w + ": the bias must be (" + out + ",)");
             }
-            bias = Optional.of(b.matrix());
+            bias = Optional.of(b.sharedMatrix());
         }
         DType dtype = Layer.dtype(options.device(), inputs);
         Weight weight = new Weight(w.matrix(), layout, bias, dtype);
@@ -84,8 +84,12 @@ final class LinearOptions {
                 inputs,
                 layout,
                 dtype,
-                rank -> split.forward().apply(rank, x.matrix(), weight, dtype),
-                new LinearProblem(x.matrix(), w.matrix(), layout, bias),
+                rank -> split.forward().apply(rank, x.sharedMatrix(), weight, dtype),
+                whole -> new LinearProblem(
+                        whole.get(0),
+                        whole.get(1),
+                        layout,
+                        whole.stream().skip(2).findFirst()),
                 split.summed());
     }
 }

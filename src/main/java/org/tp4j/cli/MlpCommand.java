@@ -56,11 +56,11 @@ final class MlpCommand implements Callable<Integer> {
     public Integer call() throws MatrixFileException {
         List<Input> inputs = new ArrayList<>();
         try {
-            inputs.add(Input.open("x", options.x()));
-            inputs.add(Input.open("W1", w1).twoDimensional());
-            inputs.add(Input.open("W2", w2).twoDimensional());
+            inputs.add(Input.shared("x", options.x()));
+            inputs.add(Input.weight("W1", w1));
+            inputs.add(Input.weight("W2", w2));
             if (gate.isPresent()) {
-                inputs.add(Input.open("the gate", gate.get()).twoDimensional());
+                inputs.add(Input.weight("the gate", gate.get()));
             }
             return new LayerRun(
                             layer(List.copyOf(inputs)),
@@ -106,12 +106,13 @@ final class MlpCommand implements Callable<Integer> {
                 inputs,
                 layout,
                 dtype,
-                rank -> ParallelMlp.shardOf(rank, weights).allReduced(rank.comm(), rank.replicate(x.matrix(), dtype)),
-                new MlpProblem(
-                        x.matrix(),
-                        up.matrix(),
-                        gated.map(Input::matrix),
-                        down.matrix(),
+                rank -> ParallelMlp.shardOf(rank, weights)
+                        .allReduced(rank.comm(), rank.replicate(x.sharedMatrix(), dtype)),
+                whole -> new MlpProblem(
+                        whole.get(0),
+                        whole.get(1),
+                        whole.stream().skip(3).findFirst(),
+                        whole.get(2),
                         layout,
                         activation,
                         Optional.empty()),

@@ -13,6 +13,7 @@ import org.tp4j.placement.ShardPlan;
 import org.tp4j.placement.TokenSharded;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.MatrixSource;
 
 /** One of a world's equal workers, during one run or load. Used on its own thread. */
 public final class Rank {
@@ -85,24 +86,24 @@ public final class Rank {
         value.matrices().forEach(matrix -> matrix.scope().release(matrix));
     }
 
-    /** {@code x} on every rank, in its own dtype; see {@link #upload(HostMatrix, DType)}. */
-    public Replicated replicate(HostMatrix x) {
+    /** {@code x} on every rank, in its own dtype; see {@link #upload(MatrixSource, DType)}. */
+    public Replicated replicate(MatrixSource x) {
         return replicate(x, x.dtype());
     }
 
     /** {@code x} on every rank, rounded once to {@code dtype}. */
-    public Replicated replicate(HostMatrix x, DType dtype) {
+    public Replicated replicate(MatrixSource x, DType dtype) {
         return Replicated.unchecked(comm.member(), upload(x, dtype));
     }
 
     /** This rank's slice of the features of {@code x}, rounded once to {@code dtype}. */
-    public FeatureSharded shardFeatures(HostMatrix x, DType dtype) {
+    public FeatureSharded shardFeatures(MatrixSource x, DType dtype) {
         ShardPlan plan = comm.plan(x.columns());
         List<DeviceMatrix> blocks = new ArrayList<>(plan.blocksPerRank());
         int first = plan.firstBlock(index());
         for (int block = first; block < first + plan.blocksPerRank(); block++) {
             long start = plan.blockStart(block);
-            HostMatrix slice = x.columns(start, start + plan.blockSize(block));
+            MatrixSource slice = x.columns(start, start + plan.blockSize(block));
             blocks.add(
                     plan.isCanonical()
                             ? uploadPadded(slice, dtype, slice.rows(), plan.blockWidth(block))
@@ -112,7 +113,7 @@ public final class Rank {
     }
 
     /** This rank's slice of the tokens of {@code x}, rounded once to {@code dtype}. */
-    public TokenSharded shardTokens(HostMatrix x, DType dtype) {
+    public TokenSharded shardTokens(MatrixSource x, DType dtype) {
         ShardPlan plan = ShardPlan.even(comm.group(), x.rows());
         return TokenSharded.unchecked(
                 comm.member(), plan, upload(x.rows(plan.start(index()), plan.end(index())), dtype));
@@ -121,11 +122,22 @@ public final class Rank {
     /**
      * {@code source} on this rank's device, rounded once to {@code dtype}. In {@link World#run}, where the caller waits,
      * the device may use the host's memory in place: {@code source} stays open and unchanged until the run ends. In {@link
-     * World#load} it is always copied.
+     * World#load}, and from a file, it is always copied.
      */
-    public DeviceMatrix upload(HostMatrix source, DType dtype) {
+    public DeviceMatrix upload(MatrixSource source, DType dtype) {
         Scope innermost = innermost();
-        return loading || source.dtype() != dtype ? innermost.upload(source, dtype) : innermost.borrow(source);
+        boolean lent = !loading && source.dtype() == dtype;
+        return lent && source instanceof HostMatrix host ? innermost.borrow(host) : innermost.upload(source, dtype);
+    }
+
+    /**
+     * {@code source} as the weight of products on this rank's device, rounded once to {@code dtype}; it serves for nothing
+     * else. As {@link #upload}, but in {@link World#run} the products may also read a file in place: then {@code source}
+     * stays open and the file unchanged until the run ends.
+     */
+    public DeviceMatrix uploadWeight(MatrixSource source, DType dtype) {
+        Scope innermost = innermost();
+        return loading ? innermost.upload(source, dtype) : innermost.borrowWeight(source, dtype);
     }
 
     /** A copy of all of {@code x} in host memory, complete when this returns; the caller closes it. */
@@ -155,7 +167,7 @@ public final class Rank {
      * A packed copy of {@code source} in the upper left corner of a zero matrix (rows, columns), rounded once to {@code
      * dtype}.
      */
-    public DeviceMatrix uploadPadded(HostMatrix source, DType dtype, long rows, long columns) {
+    public DeviceMatrix uploadPadded(MatrixSource source, DType dtype, long rows, long columns) {
         Scope innermost = innermost();
         DeviceMatrix padded = innermost.allocate(dtype, rows, columns);
         innermost.stream().zero(padded);

@@ -4,6 +4,7 @@ import java.util.List;
 import java.util.Objects;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.MatrixSource;
 import org.tp4j.tensor.WeightLayout;
 
 /** The checks of a {@link Stream}'s arguments, the same on every backend; each throws IllegalArgumentException. */
@@ -11,7 +12,7 @@ public final class Arguments {
     private Arguments() {}
 
     /** For {@link Stream#upload}. */
-    public static void forUpload(HostMatrix source, DeviceMatrix destination) {
+    public static void forUpload(MatrixSource source, DeviceMatrix destination) {
         require(
                 source.rows() == destination.rows() && source.columns() == destination.columns(),
                 source,
@@ -27,7 +28,6 @@ public final class Arguments {
                 destination,
                 "shapes must be equal");
         require(source.dtype() == destination.dtype(), source, destination, "dtypes must be equal");
-        require(!destination.isReadOnly(), source, destination, "the destination must not be mapped from a file");
     }
 
     /** For {@link Stream#copy}. */

@@ -6,6 +6,7 @@ import java.util.Objects;
 import java.util.Optional;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.MatrixSource;
 
 /**
  * The lifetime of device matrices: what is made in a scope is released, in stream order, when it closes. A scope
@@ -55,7 +56,7 @@ public final class Scope implements AutoCloseable {
      * A matrix with {@code source}'s elements: a copy, rounded once to {@code dtype}. It does not need {@code source}
      * any more when this returns.
      */
-    public DeviceMatrix upload(HostMatrix source, DType dtype) {
+    public DeviceMatrix upload(MatrixSource source, DType dtype) {
         DeviceMatrix matrix = allocate(dtype, source.rows(), source.columns());
         stream().upload(source, matrix);
         return matrix;
@@ -70,6 +71,18 @@ public final class Scope implements AutoCloseable {
             throw refusal("a loan of " + source);
         }
         return hold(stream().borrow(this, source));
+    }
+
+    /**
+     * A matrix with {@code source}'s elements, rounded once to {@code dtype}, that is used as the weight of products and for
+     * nothing else. It may share the source's memory, or be read from its file by each product: the caller keeps
+     * {@code source} open and unchanged while this scope is open.
+     */
+    public DeviceMatrix borrowWeight(MatrixSource source, DType dtype) {
+        if (isClosed() || Thread.currentThread() != owner) {
+            throw refusal("a loan of " + source);
+        }
+        return hold(stream().borrowWeight(this, source, dtype));
     }
 
     /**

@@ -4,6 +4,7 @@ import java.time.Duration;
 import java.util.List;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.MatrixSource;
 import org.tp4j.tensor.WeightLayout;
 
 /**
@@ -26,11 +27,20 @@ public interface Stream extends AutoCloseable {
     /** A matrix over host memory, or a copy of it where the device cannot address that. Backs {@link Scope#borrow}. */
     DeviceMatrix borrow(Scope scope, HostMatrix source);
 
+    /**
+     * A matrix that serves as the w of {@link #gemm} alone, each element rounded once to {@code dtype}: a copy, or the
+     * source itself where products can read it. Backs {@link Scope#borrowWeight}.
+     */
+    DeviceMatrix borrowWeight(Scope scope, MatrixSource source, DType dtype);
+
     /** Gives a matrix's memory back for reuse by what is enqueued later, behind its {@link ReadGuard}. */
     void release(DeviceMatrix matrix);
 
-    /** {@code destination = source}, each element rounded once to the destination's dtype; shapes are equal. */
-    void upload(HostMatrix source, DeviceMatrix destination);
+    /**
+     * {@code destination = source}, each element rounded once to the destination's dtype; shapes are equal. The source is
+     * not needed any more when this returns.
+     */
+    void upload(MatrixSource source, DeviceMatrix destination);
 
     /** {@code destination = source}, of equal shape and dtype; has happened when this returns. */
     void download(DeviceMatrix source, HostMatrix destination, Duration limit);

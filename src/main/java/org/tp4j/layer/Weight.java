@@ -9,17 +9,18 @@ import org.tp4j.device.Stream;
 import org.tp4j.placement.ShardPlan;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.MatrixSource;
 import org.tp4j.tensor.WeightLayout;
 
 /**
- * The whole, unsplit parameters of a linear layer, in host memory.
+ * The whole, unsplit parameters of a linear layer.
  *
- * @param matrix the weight
+ * @param matrix the weight, in host memory or in a file, of which each rank then reads its shard
  * @param layout how it lies
  * @param bias (1, out features), if there is one
  * @param dtype what the shards are rounded to, and the layer computes in
  */
-public record Weight(HostMatrix matrix, WeightLayout layout, Optional<HostMatrix> bias, DType dtype) {
+public record Weight(MatrixSource matrix, WeightLayout layout, Optional<HostMatrix> bias, DType dtype) {
     public Weight {
         Objects.requireNonNull(matrix, "matrix");
         Objects.requireNonNull(layout, "layout");
@@ -36,12 +37,12 @@ public record Weight(HostMatrix matrix, WeightLayout layout, Optional<HostMatrix
     }
 
     /** A weight (out, in), as PyTorch's {@code nn.Linear} has it, without a bias. */
-    public static Weight outIn(HostMatrix matrix) {
+    public static Weight outIn(MatrixSource matrix) {
         return new Weight(matrix, WeightLayout.OUT_IN, Optional.empty(), matrix.dtype());
     }
 
     /** A weight (in, out), without a bias. */
-    public static Weight inOut(HostMatrix matrix) {
+    public static Weight inOut(MatrixSource matrix) {
         return new Weight(matrix, WeightLayout.IN_OUT, Optional.empty(), matrix.dtype());
     }
 
@@ -85,7 +86,7 @@ public record Weight(HostMatrix matrix, WeightLayout layout, Optional<HostMatrix
         long to = from + plan.blockSize(block);
         long width = plan.blockWidth(block);
         if (weights.size() == 1 && !plan.isCanonical()) {
-            return rank.upload(layout.outSlice(first.matrix, from, to), first.dtype);
+            return rank.uploadWeight(layout.outSlice(first.matrix, from, to), first.dtype);
         }
         boolean outIn = layout == WeightLayout.OUT_IN;
         long all = Math.multiplyExact(width, weights.size());
@@ -96,7 +97,7 @@ public record Weight(HostMatrix matrix, WeightLayout layout, Optional<HostMatrix
             stream.zero(stacked);
         }
         for (int i = 0; i < weights.size(); i++) {
-            HostMatrix slice = layout.outSlice(weights.get(i).matrix, from, to);
+            MatrixSource slice = layout.outSlice(weights.get(i).matrix, from, to);
             long start = i * width;
             long end = start + plan.blockSize(block);
             stream.upload(slice, outIn ? stacked.rows(start, end) : stacked.columns(start, end));
@@ -107,9 +108,9 @@ public record Weight(HostMatrix matrix, WeightLayout layout, Optional<HostMatrix
     /** The rows or columns that read a block of the input features, on a rank's device; packed as {@link #outBlock}. */
     DeviceMatrix inBlock(Rank rank, ShardPlan plan, int block) {
         long from = plan.blockStart(block);
-        HostMatrix slice = layout.inSlice(matrix, from, from + plan.blockSize(block));
+        MatrixSource slice = layout.inSlice(matrix, from, from + plan.blockSize(block));
         if (!plan.isCanonical()) {
-            return rank.upload(slice, dtype);
+            return rank.uploadWeight(slice, dtype);
         }
         long width = plan.blockWidth(block);
         return layout == WeightLayout.OUT_IN

@@ -1,13 +1,11 @@
 package org.tp4j.tensor;
 
-import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 
 /**
- * A long run of equally sized elements in some byte order, mapped from a file or in memory, reached through short
- * windows. Unlike a {@link HostMatrix} it need not be aligned, native or of a known dtype.
+ * A long run of equally sized elements in some byte order, in memory, reached through short windows. Unlike a {@link
+ * HostMatrix} it need not be native or of a known dtype.
  */
 final class ElementBytes {
     /** The longest window, in elements. */
@@ -21,31 +19,15 @@ final class ElementBytes {
     private final int elementBytes;
     private final ByteOrder order;
 
-    private ElementBytes(long count, int elementBytes, ByteOrder order) {
+    /** The elements in {@code memory}, which the caller keeps open. */
+    ElementBytes(HostMemory memory, long count, int elementBytes, ByteOrder order) {
         this.segments = new ByteBuffer[Math.toIntExact((count * elementBytes + SEGMENT - 1) / SEGMENT)];
         this.count = count;
         this.elementBytes = elementBytes;
         this.order = order;
-    }
-
-    /** Read-only elements that start at {@code offset} of a file. */
-    static ElementBytes map(InputFile file, long offset, long count, int elementBytes, ByteOrder order)
-            throws IOException {
-        ElementBytes elements = new ElementBytes(count, elementBytes, order);
-        for (int i = 0; i < elements.segments.length; i++) {
-            elements.segments[i] =
-                    file.channel().map(FileChannel.MapMode.READ_ONLY, offset + i * SEGMENT, elements.segmentBytes(i));
+        for (int i = 0; i < segments.length; i++) {
+            segments[i] = memory.window(i * SEGMENT, Math.min(SEGMENT + OVERLAP, count * elementBytes - i * SEGMENT));
         }
-        return elements;
-    }
-
-    /** The elements in {@code memory}, which the caller keeps open. */
-    static ElementBytes on(HostMemory memory, long count, int elementBytes, ByteOrder order) {
-        ElementBytes elements = new ElementBytes(count, elementBytes, order);
-        for (int i = 0; i < elements.segments.length; i++) {
-            elements.segments[i] = memory.window(i * SEGMENT, elements.segmentBytes(i));
-        }
-        return elements;
     }
 
     long count() {
@@ -83,9 +65,5 @@ final class ElementBytes {
             case Long.BYTES -> destination.asLongBuffer().put(source.asLongBuffer());
             default -> throw new IllegalArgumentException("no number has " + elementBytes + " bytes");
         }
-    }
-
-    private long segmentBytes(int i) {
-        return Math.min(SEGMENT + OVERLAP, count * elementBytes - i * SEGMENT);
     }
 }

@@ -1,27 +1,24 @@
 package org.tp4j.tensor;
 
-import java.io.IOException;
-import java.lang.ref.Reference;
 import java.nio.Buffer;
+import java.nio.BufferOverflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.DoubleBuffer;
 import java.nio.FloatBuffer;
 import java.nio.ShortBuffer;
-import java.nio.channels.FileChannel;
 import java.util.Objects;
-import org.bytedeco.javacpp.Pointer;
 
 /**
- * A row-major matrix in host memory outside the Java heap: owned, or mapped from a file and then read-only.
+ * A row-major matrix in host memory outside the Java heap.
  *
  * <p>Sizes are {@code long}; memory over 2 GiB is reached through row-aligned segments of at most 1 GiB. {@link #rows}
- * and {@link #columns} give views that share the memory. {@link #close} frees owned memory for all its views, and a
- * closed matrix refuses every access; a matrix that is never closed is freed when nothing reaches it any more. Buffers
+ * and {@link #columns} give views that share the memory. {@link #close} frees it for all of them, and a closed
+ * matrix refuses every access; a matrix that is never closed is freed when nothing reaches it any more. Buffers
  * and addresses that it gives out are valid while it, or a view of it, is open and reachable. Threads may read and write
  * disjoint elements at the same time.
  */
-public final class HostMatrix implements AutoCloseable {
+public final class HostMatrix implements MatrixSource {
     private final Storage storage;
     private final long firstRow;
     private final long firstColumn;
@@ -59,23 +56,7 @@ public final class HostMatrix implements AutoCloseable {
             throw new IllegalArgumentException("a " + dtype + " matrix " + shape(rows, columns) + " needs " + bytes
                     + " bytes, but the memory has " + memory.bytes());
         }
-        return new HostMatrix(Storage.owned(memory, dtype, rows, columns), 0, 0, rows, columns);
-    }
-
-    /**
-     * A read-only matrix of the native-order elements that start at {@code offset} of a file, mapped, not read. The
-     * mapping outlives the channel and ends when nothing reaches the matrix any more.
-     *
-     * @throws IOException if the file is shorter than the matrix or cannot be mapped
-     */
-    public static HostMatrix map(FileChannel file, long offset, DType dtype, long rows, long columns)
-            throws IOException {
-        long bytes = byteSize(dtype, rows, columns);
-        if (offset < 0 || offset > file.size() - bytes) {
-            throw new IOException("the file has " + file.size() + " bytes, but a " + dtype + " matrix "
-                    + shape(rows, columns) + " at " + offset + " ends at " + (offset + bytes));
-        }
-        return new HostMatrix(Storage.mapped(file, offset, dtype, rows, columns), 0, 0, rows, columns);
+        return new HostMatrix(new Storage(memory, dtype, rows, columns), 0, 0, rows, columns);
     }
 
     /** An f32 copy of {@code values}, whose rows must have equal lengths. */
@@ -116,17 +97,17 @@ public final class HostMatrix implements AutoCloseable {
         return matrix;
     }
 
-    /** Number format of the elements. */
+    @Override
     public DType dtype() {
         return storage.dtype;
     }
 
-    /** Number of rows. */
+    @Override
     public long rows() {
         return rows;
     }
 
-    /** Number of columns. */
+    @Override
     public long columns() {
         return columns;
     }
@@ -136,28 +117,15 @@ public final class HostMatrix implements AutoCloseable {
         return storage.columns;
     }
 
-    /** Size of the elements, in bytes. */
-    public long byteSize() {
-        return byteSize(dtype(), rows, columns);
-    }
-
-    /** {@code (rows, columns)}, as messages print it. */
-    public String shape() {
-        return shape(rows, columns);
-    }
-
-    /** Whether the elements lie in a file and cannot be written. */
-    public boolean isReadOnly() {
-        return storage.memory == null;
-    }
-
     /** Rows {@code [from, to)}, sharing this matrix's memory. */
+    @Override
     public HostMatrix rows(long from, long to) {
         Objects.checkFromToIndex(from, to, rows);
         return new HostMatrix(storage, firstRow + from, firstColumn, to - from, columns);
     }
 
     /** Columns {@code [from, to)}, sharing this matrix's memory. */
+    @Override
     public HostMatrix columns(long from, long to) {
         Objects.checkFromToIndex(from, to, columns);
         return new HostMatrix(storage, firstRow, firstColumn + from, rows, to - from);
@@ -186,7 +154,6 @@ public final class HostMatrix implements AutoCloseable {
     public void set(long row, long column, double value) {
         Objects.checkIndex(row, rows);
         Objects.checkIndex(column, columns);
-        storage.checkWritable();
         int at = storage.index(firstRow + row, firstColumn + column);
         Buffer segment = storage.segment(firstRow + row);
         storage.retain();
@@ -271,7 +238,6 @@ public final class HostMatrix implements AutoCloseable {
     /** Stores {@code source} into one row, each element rounded once to the dtype. */
     public void write(long row, long column, float[] source, int offset, int length) {
         checkRun(row, column, length);
-        storage.checkWritable();
         int at = storage.index(firstRow + row, firstColumn + column);
         Buffer segment = storage.segment(firstRow + row);
         storage.retain();
@@ -305,7 +271,6 @@ public final class HostMatrix implements AutoCloseable {
     /** Stores {@code source} into one row, each element rounded once to the dtype. */
     public void write(long row, long column, double[] source, int offset, int length) {
         checkRun(row, column, length);
-        storage.checkWritable();
         int at = storage.index(firstRow + row, firstColumn + column);
         Buffer segment = storage.segment(firstRow + row);
         storage.retain();
@@ -336,35 +301,16 @@ public final class HostMatrix implements AutoCloseable {
         }
     }
 
-    /**
-     * How many rows from {@code row} on lie one {@link #rowStride()} apart without a break, so that native code may walk
-     * them from {@link #address}; at least 1. Memory that is owned has no breaks.
-     */
-    public long unbrokenRows(long row) {
-        Objects.checkIndex(row, rows);
-        if (storage.memory != null) {
-            return rows - row;
-        }
-        long inSegment = storage.rowsPerSegment - (firstRow + row) % storage.rowsPerSegment;
-        return Math.min(inSegment, rows - row);
-    }
-
     /** Native address of an element; valid while this matrix is open and reachable. */
     public long address(long row, long column) {
         Objects.checkIndex(row, rows);
         Objects.checkIndex(column, columns);
         storage.checkOpen();
-        long absolute = firstRow + row;
-        return storage.addresses[(int) (absolute / storage.rowsPerSegment)]
-                + Math.multiplyExact(
-                        (absolute % storage.rowsPerSegment) * storage.columns + firstColumn + column,
-                        (long) dtype().bytes());
+        return storage.memory.address()
+                + Math.multiplyExact((firstRow + row) * storage.columns + firstColumn + column, (long) dtype().bytes());
     }
 
-    /**
-     * The native-order bytes of {@code length} elements of one row, as a buffer whose position is 0; read-only if the
-     * matrix is.
-     */
+    /** The native-order bytes of {@code length} elements of one row, as a buffer whose position is 0. */
     public ByteBuffer bytes(long row, long column, int length) {
         checkRun(row, column, length);
         storage.checkOpen();
@@ -376,7 +322,7 @@ public final class HostMatrix implements AutoCloseable {
 
     /**
      * The native-order bytes of the elements of several rows from {@code row} on, where rows follow each other without a
-     * gap: as many as lie in one segment, but at most {@code most}; read-only if the matrix is.
+     * gap: as many as lie in one segment, but at most {@code most}.
      */
     public ByteBuffer packedBytes(long row, long most) {
         Objects.checkIndex(row, rows);
@@ -414,6 +360,45 @@ public final class HostMatrix implements AutoCloseable {
     /** Where an element is in {@link #floats}, {@link #doubles} or {@link #halves} of its row. */
     public int indexInSegment(long row, long column) {
         return storage.index(firstRow + row, firstColumn + column);
+    }
+
+    @Override
+    public void copyTo(HostMatrix destination) {
+        if (destination.dtype() != dtype() || destination.rows() != rows || destination.columns() != columns) {
+            throw new IllegalArgumentException(
+                    "from " + this + " to " + destination + ": shapes and dtypes must be equal");
+        }
+        storage.retain();
+        try {
+            destination.storage.retain();
+            try {
+                for (long row = 0; row < rows && columns > 0; row++) {
+                    destination.bytes(row, 0, (int) columns).put(bytes(row, 0, (int) columns));
+                }
+            } finally {
+                destination.storage.release();
+            }
+        } finally {
+            storage.release();
+        }
+    }
+
+    @Override
+    public void copyTo(ByteBuffer packed) {
+        if (byteSize() > packed.remaining()) {
+            throw new BufferOverflowException();
+        }
+        boolean unbroken = columns == rowStride();
+        storage.retain();
+        try {
+            for (long row = 0; row < rows && columns > 0; ) {
+                ByteBuffer run = unbroken ? packedBytes(row, rows - row) : bytes(row, 0, (int) columns);
+                row += run.remaining() / (columns * dtype().bytes());
+                packed.put(run);
+            }
+        } finally {
+            storage.release();
+        }
     }
 
     /** A new owned matrix with the same elements, packed, each rounded once to {@code dtype}. */
@@ -469,20 +454,17 @@ public final class HostMatrix implements AutoCloseable {
     }
 
     /**
-     * Keeps owned memory from being freed until the lease ends, although this matrix may be closed meanwhile: for whoever
-     * uses {@linkplain #address addresses} or buffers while others may close it.
+     * Keeps the memory from being freed until the lease ends, although this matrix may be closed meanwhile: for whoever uses
+     * {@linkplain #address addresses} or buffers while others may close it.
      *
      * @throws IllegalStateException if the matrix was closed
      */
     public Lease lease() {
         storage.retain();
-        return new Lease(storage);
+        return new Lease(storage.memory);
     }
 
-    /**
-     * Frees owned memory, for every view of it, as soon as nobody is using it; a mapping ends when nothing reaches it. A
-     * second call does nothing.
-     */
+    /** Frees the memory, for every view of it, as soon as nobody is using it. A second call does nothing. */
     @Override
     public void close() {
         storage.close();
@@ -528,11 +510,11 @@ public final class HostMatrix implements AutoCloseable {
 
     /** Time during which a matrix's memory is not freed; {@link #close()} ends it. Used by one thread at a time. */
     public static final class Lease implements AutoCloseable {
-        private final Storage storage;
+        private final HostMemory memory;
         private boolean ended;
 
-        private Lease(Storage storage) {
-            this.storage = storage;
+        private Lease(HostMemory memory) {
+            this.memory = memory;
         }
 
         /** Ends the lease; a second call does nothing. */
@@ -540,23 +522,21 @@ public final class HostMatrix implements AutoCloseable {
         public void close() {
             if (!ended) {
                 ended = true;
-                storage.release();
+                memory.release();
             }
         }
     }
 
-    /** The memory that a matrix and its views share. */
+    /** The memory that a matrix and its views share, and buffers over it: a buffer holds less than 2 GiB. */
     private static final class Storage {
         final DType dtype;
         final long columns;
         final long rowsPerSegment;
         final ByteBuffer[] bytes;
         final Buffer[] segments;
-        final long[] addresses;
-        final HostMemory memory; // null: mapped
-        private volatile boolean closed;
+        final HostMemory memory;
 
-        private Storage(DType dtype, long rows, long columns, HostMemory memory) {
+        Storage(HostMemory memory, DType dtype, long rows, long columns) {
             this.dtype = dtype;
             this.columns = columns;
             this.memory = memory;
@@ -565,7 +545,16 @@ public final class HostMatrix implements AutoCloseable {
             int count = rowBytes == 0 ? 1 : Math.toIntExact((rows + rowsPerSegment - 1) / rowsPerSegment);
             this.bytes = new ByteBuffer[count];
             this.segments = new Buffer[count];
-            this.addresses = new long[count];
+            long segmentBytes = rowsPerSegment * rowBytes;
+            for (int i = 0; i < count; i++) {
+                long offset = i * segmentBytes;
+                bytes[i] = memory.window(offset, Math.min(segmentBytes, rows * rowBytes - offset));
+                segments[i] = switch (dtype) {
+                    case F64 -> bytes[i].asDoubleBuffer();
+                    case F32 -> bytes[i].asFloatBuffer();
+                    case F16, BF16 -> bytes[i].asShortBuffer();
+                };
+            }
         }
 
         /** Bytes of one row, which must fit into a segment. */
@@ -575,41 +564,6 @@ public final class HostMatrix implements AutoCloseable {
                         + HostMemory.MAX_WINDOW + " bytes, the most that a row can have");
             }
             return columns * dtype.bytes();
-        }
-
-        static Storage owned(HostMemory memory, DType dtype, long rows, long columns) {
-            Storage storage = new Storage(dtype, rows, columns, memory);
-            long total = byteSize(dtype, rows, columns);
-            long segmentBytes = storage.rowsPerSegment * columns * dtype.bytes();
-            for (int i = 0; i < storage.bytes.length; i++) {
-                long offset = i * segmentBytes;
-                storage.set(
-                        i, memory.window(offset, Math.min(segmentBytes, total - offset)), memory.address() + offset);
-            }
-            return storage;
-        }
-
-        static Storage mapped(FileChannel file, long offset, DType dtype, long rows, long columns) throws IOException {
-            Storage storage = new Storage(dtype, rows, columns, null);
-            long total = byteSize(dtype, rows, columns);
-            long segmentBytes = storage.rowsPerSegment * columns * dtype.bytes();
-            for (int i = 0; i < storage.bytes.length; i++) {
-                long start = i * segmentBytes;
-                ByteBuffer segment =
-                        file.map(FileChannel.MapMode.READ_ONLY, offset + start, Math.min(segmentBytes, total - start));
-                storage.set(i, segment, new Pointer(segment).address());
-            }
-            return storage;
-        }
-
-        private void set(int i, ByteBuffer segment, long address) {
-            bytes[i] = segment.order(ByteOrder.nativeOrder());
-            segments[i] = switch (dtype) {
-                case F64 -> bytes[i].asDoubleBuffer();
-                case F32 -> bytes[i].asFloatBuffer();
-                case F16, BF16 -> bytes[i].asShortBuffer();
-            };
-            addresses[i] = address;
         }
 
         Buffer segment(long row) {
@@ -622,7 +576,7 @@ public final class HostMatrix implements AutoCloseable {
         }
 
         void checkOpen() {
-            if (closed || (memory != null && memory.isClosed())) {
+            if (memory.isClosed()) {
                 throw closed();
             }
         }
@@ -631,37 +585,20 @@ public final class HostMatrix implements AutoCloseable {
             return new IllegalStateException("the " + dtype + " matrix was used after it was closed");
         }
 
-        void checkWritable() {
-            checkOpen();
-            if (memory == null) {
-                throw new IllegalStateException("the " + dtype + " matrix is mapped from a file and read-only");
-            }
-        }
-
         /** Begins a use of the memory, which nobody frees before it has ended. */
         void retain() {
-            checkOpen();
-            if (memory != null && !memory.retain()) {
+            if (!memory.retain()) {
                 throw closed();
             }
         }
 
         /** Ends the use. */
         void release() {
-            try {
-                if (memory != null) {
-                    memory.release();
-                }
-            } finally {
-                Reference.reachabilityFence(this); // a buffer does not keep the mapping that it lies on
-            }
+            memory.release();
         }
 
         void close() {
-            closed = true;
-            if (memory != null) {
-                memory.close();
-            }
+            memory.close();
         }
     }
 }

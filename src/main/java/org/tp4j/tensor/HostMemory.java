@@ -46,6 +46,18 @@ public final class HostMemory implements AutoCloseable {
      * @throws OutOfHostMemoryException if the operating system refuses it
      */
     public static HostMemory allocate(long bytes) {
+        HostMemory memory = scratch(bytes);
+        HugePages.request(memory.address, bytes);
+        return memory;
+    }
+
+    /**
+     * A zeroed block that is filled and used up again and again: it gains nothing from {@link HugePages}, whose library
+     * takes longer to load than a small program runs.
+     *
+     * @throws OutOfHostMemoryException if the operating system refuses it
+     */
+    public static HostMemory scratch(long bytes) {
         if (bytes < 0) {
             throw new IllegalArgumentException("bytes is " + bytes + ": must not be negative");
         }
@@ -63,7 +75,6 @@ public final class HostMemory implements AutoCloseable {
         if (block == null || block.isNull()) {
             throw new OutOfHostMemoryException(bytes, liveBytes());
         }
-        HugePages.request(block.address(), bytes);
         LIVE_BYTES.addAndGet(bytes);
         return new HostMemory(block, bytes);
     }

@@ -33,7 +33,7 @@ final class IntegerConversion {
     HostMatrix toMatrix() throws MatrixFileException {
         DType dtype = smallestExact();
         HostMemory memory = HostMemory.allocate(source.count() * dtype.bytes());
-        ElementBytes target = ElementBytes.on(memory, source.count(), dtype.bytes(), ByteOrder.nativeOrder());
+        ElementBytes target = new ElementBytes(memory, source.count(), dtype.bytes(), ByteOrder.nativeOrder());
         for (long first = 0; first < source.count(); first += values.length) {
             int length = decode(first);
             ByteBuffer window = target.window(first, length);

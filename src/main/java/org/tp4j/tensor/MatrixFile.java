@@ -1,5 +1,6 @@
 package org.tp4j.tensor;
 
+import java.io.UncheckedIOException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.List;
@@ -42,7 +43,7 @@ public record MatrixFile(Path path, Optional<String> tensor) {
     }
 
     /**
-     * Parses and reads.
+     * Parses and reads: the simple way to a matrix in memory.
      *
      * @throws MatrixFileException as {@link #parse} and {@link #read}
      */
@@ -51,17 +52,28 @@ public record MatrixFile(Path path, Optional<String> tensor) {
     }
 
     /**
-     * The matrix, mapped where that is possible.
+     * The matrix, all of it in memory.
      *
      * @throws MatrixFileException if it cannot be read; if no tensor of a checkpoint is named, the message says which
      *     there are
+     * @throws OutOfHostMemoryException if there is no memory for it
      */
     public Tensor read() throws MatrixFileException {
+        return toMemory(source());
+    }
+
+    /**
+     * The matrix, left in the file where it lies there row by row as floating point: for weights, of which each rank reads
+     * its shard.
+     *
+     * @throws MatrixFileException as {@link #read}
+     */
+    public TensorSource source() throws MatrixFileException {
         if (tensor.isPresent()) {
-            return SafetensorsFile.read(path, tensor.get());
+            return SafetensorsFile.open(path, tensor.get());
         }
         if (path.toString().endsWith(NPY)) {
-            return NpyFile.read(path);
+            return NpyFile.open(path);
         }
         List<String> names = SafetensorsFile.names(path);
         String first = names.stream()
@@ -72,6 +84,15 @@ public record MatrixFile(Path path, Optional<String> tensor) {
                 path,
                 "has " + names.size() + " tensors" + (names.isEmpty() ? "" : ", the first " + first) + ": name one as "
                         + path + ":TENSOR");
+    }
+
+    /** What a source holds, in memory; a failure to read it comes as the reader's own exception. */
+    static Tensor toMemory(TensorSource source) throws MatrixFileException {
+        try {
+            return source.toMemory();
+        } catch (UncheckedIOException e) {
+            throw MatrixFileException.reading(Path.of(""), e.getCause());
+        }
     }
 
     /** The text that {@link #parse} reads. */

@@ -15,20 +15,32 @@ public final class NpyFile {
     private NpyFile() {}
 
     /**
-     * The array in {@code file}. Floating point of 2, 4 or 8 bytes keeps its dtype and bits: mapped, not read, if it is
-     * aligned, in C order and in native byte order, else copied. Integers and bools become f32 if that holds every one
-     * of them exactly, else f64. A mapped file must not become shorter while the matrix is used.
+     * The array in {@code file}, in memory. Floating point of 2, 4 or 8 bytes keeps its dtype and bits. Integers and bools
+     * become f32 if that holds every one of them exactly, else f64.
      *
      * @throws MatrixFileException if it is not such a file, or holds an integer that f64 does not hold
-     * @throws OutOfHostMemoryException if there is no memory for a copy
+     * @throws OutOfHostMemoryException if there is no memory for it
      */
     public static Tensor read(Path file) throws MatrixFileException {
-        try (InputFile input = InputFile.open(file)) {
+        return MatrixFile.toMemory(open(file));
+    }
+
+    /**
+     * The array in {@code file}, as {@link #read} gives it, but floating point in C order stays in the file until it is
+     * copied out.
+     *
+     * @throws MatrixFileException if it is not such a file, or holds an integer that f64 does not hold
+     * @throws OutOfHostMemoryException if there is no memory for what must be converted
+     */
+    public static TensorSource open(Path file) throws MatrixFileException {
+        return InputFile.read(file, input -> {
             NpyHeader header = NpyHeader.read(input);
-            return new Tensor(header.shape(), matrix(input, header));
-        } catch (IOException e) {
-            throw MatrixFileException.reading(file, e);
-        }
+            NpyType type = header.type();
+            MatrixSource matrix = header.isRowMajor() && type.isFloat()
+                    ? StoredMatrix.floats(input, header.dataOffset(), type.dtype(), type.order(), header.shape())
+                    : StoredMatrix.converted(input, header);
+            return new TensorSource(header.shape(), matrix);
+        });
     }
 
     /**
@@ -43,15 +55,6 @@ public final class NpyFile {
         } finally {
             Reference.reachabilityFence(tensor); // its buffers do not keep it
         }
-    }
-
-    private static HostMatrix matrix(InputFile file, NpyHeader header) throws IOException {
-        boolean rowMajor = !header.fortranOrder() || ColumnMajor.isRowMajorToo(header.shape());
-        if (rowMajor && header.type().isFloat()) {
-            NpyType type = header.type();
-            return StoredMatrix.floats(file, header.dataOffset(), type.dtype(), type.order(), header.shape());
-        }
-        return StoredMatrix.converted(file, header);
     }
 
     private static void write(WritableByteChannel channel, Tensor tensor) throws IOException {

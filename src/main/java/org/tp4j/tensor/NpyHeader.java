@@ -56,6 +56,11 @@ record NpyHeader(NpyType type, boolean fortranOrder, List<Long> shape, long data
         return header;
     }
 
+    /** Whether the elements lie in C order. */
+    boolean isRowMajor() {
+        return !fortranOrder || ColumnMajor.isRowMajorToo(shape);
+    }
+
     /** The bytes of a version 1.0 header, padded so that the data is aligned to 64 bytes. */
     static byte[] format(NpyType type, List<Long> shape) {
         String dictionary =

@@ -18,21 +18,30 @@ public final class SafetensorsFile {
     private SafetensorsFile() {}
 
     /**
-     * One tensor: mapped, not read, if it is aligned to its element size, else copied; bits unchanged. A mapped file must
-     * not become shorter while the matrix is used.
+     * One tensor, in memory; bits unchanged.
      *
      * @throws MatrixFileException if there is no such file or tensor, if the file lies about itself, or if the tensor is
      *     not F64, F32, F16 or BF16
+     * @throws OutOfHostMemoryException if there is no memory for it
      */
     public static Tensor read(Path file, String tensor) throws MatrixFileException {
+        return MatrixFile.toMemory(open(file, tensor));
+    }
+
+    /**
+     * One tensor, which stays in the file until it is copied out; bits unchanged.
+     *
+     * @throws MatrixFileException as {@link #read}
+     */
+    public static TensorSource open(Path file, String tensor) throws MatrixFileException {
         if (!isIndex(file)) {
-            return readSingle(file, tensor);
+            return openSingle(file, tensor);
         }
         SafetensorsIndex index = index(file);
         if (!index.files().containsKey(tensor)) {
             throw noSuchTensor(file, tensor, index.files().keySet());
         }
-        return readSingle(index.resolve(index.files().get(tensor)), tensor);
+        return openSingle(index.resolve(index.files().get(tensor)), tensor);
     }
 
     /**
@@ -63,8 +72,8 @@ public final class SafetensorsFile {
         }
     }
 
-    private static Tensor readSingle(Path file, String tensor) throws MatrixFileException {
-        try (InputFile input = InputFile.open(file)) {
+    private static TensorSource openSingle(Path file, String tensor) throws MatrixFileException {
+        return InputFile.read(file, input -> {
             SafetensorsHeader header = SafetensorsHeader.read(input);
             SafetensorsHeader.Entry entry = header.tensors().get(tensor);
             if (entry == null) {
@@ -78,11 +87,9 @@ public final class SafetensorsFile {
                                 + ": it must be F64, F32, F16 or BF16");
             }
             long offset = header.dataOffset() + entry.begin();
-            return new Tensor(
+            return new TensorSource(
                     entry.shape(), StoredMatrix.floats(input, offset, dtype, ByteOrder.LITTLE_ENDIAN, entry.shape()));
-        } catch (IOException e) {
-            throw MatrixFileException.reading(file, e);
-        }
+        });
     }
 
     private static MatrixFileException noSuchTensor(Path file, String tensor, Collection<String> names) {

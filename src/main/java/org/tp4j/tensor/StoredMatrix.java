@@ -4,56 +4,49 @@ import java.io.IOException;
 import java.nio.ByteOrder;
 import java.util.List;
 
-/** The elements of a file as a matrix: mapped where they already lie as a {@link HostMatrix} needs them, else copied. */
+/** The elements of a file as a matrix: left in the file where they lie row by row as floating point, else converted. */
 final class StoredMatrix {
     private StoredMatrix() {}
 
-    /** Floating-point elements in C order, from {@code offset} on; bits unchanged. */
-    static HostMatrix floats(InputFile file, long offset, DType dtype, ByteOrder order, List<Long> shape)
-            throws IOException {
+    /** Floating-point elements in C order, from {@code offset} on, that stay in the file; it is closed with the matrix. */
+    static FileMatrix floats(InputFile file, long offset, DType dtype, ByteOrder order, List<Long> shape)
+            throws MatrixFileException {
         checkRow(file, dtype, shape);
-        long rows = Tensor.rows(shape);
-        long columns = Tensor.columns(shape);
-        if (order == ByteOrder.nativeOrder() && offset % dtype.bytes() == 0) {
-            return HostMatrix.map(file.channel(), offset, dtype, rows, columns);
-        }
-        return copy(ElementBytes.map(file, offset, Tensor.elements(shape), dtype.bytes(), order), dtype, shape);
+        return new FileMatrix(file, offset, dtype, order, Tensor.rows(shape), Tensor.columns(shape));
     }
 
-    /** The elements of an {@code .npy} file that is not simply mapped: integers, or in Fortran order. */
+    /** The elements of an {@code .npy} file that are integers, or in Fortran order, in memory. */
     static HostMatrix converted(InputFile file, NpyHeader header) throws IOException {
         NpyType type = header.type();
         List<Long> shape = header.shape();
         checkRow(file, type.isFloat() ? type.dtype() : DType.F64, shape);
-        long count = Tensor.elements(shape);
-        ElementBytes stored = ElementBytes.map(file, header.dataOffset(), count, type.bytes(), type.order());
-        if (!header.fortranOrder() || ColumnMajor.isRowMajorToo(shape)) {
-            return numbers(file, type, stored, shape);
-        }
-        try (HostMemory memory = HostMemory.allocate(count * type.bytes())) {
-            ElementBytes rowMajor = ElementBytes.on(memory, count, type.bytes(), type.order());
-            ColumnMajor.toRowMajor(stored, shape, rowMajor);
-            return numbers(file, type, rowMajor, shape);
+        HostMemory memory = HostMemory.allocate(Tensor.elements(shape) * type.bytes());
+        try {
+            ByteOrder order = fill(file, header, memory);
+            if (type.isFloat()) {
+                return HostMatrix.on(memory, type.dtype(), Tensor.rows(shape), Tensor.columns(shape));
+            }
+            ElementBytes integers = new ElementBytes(memory, Tensor.elements(shape), type.bytes(), order);
+            HostMatrix numbers = new IntegerConversion(file.path(), type, integers, shape).toMatrix();
+            memory.close();
+            return numbers;
+        } catch (IOException | RuntimeException | Error e) {
+            memory.close();
+            throw e;
         }
     }
 
-    private static HostMatrix numbers(InputFile file, NpyType type, ElementBytes rowMajor, List<Long> shape)
-            throws MatrixFileException {
-        if (type.isFloat()) {
-            return copy(rowMajor, type.dtype(), shape);
+    /** Reads the elements in C order, and says in which byte order. */
+    private static ByteOrder fill(InputFile file, NpyHeader header, HostMemory memory) throws IOException {
+        if (header.isRowMajor()) {
+            for (long done = 0; done < memory.bytes(); done += HostMemory.MAX_WINDOW) {
+                long length = Math.min(HostMemory.MAX_WINDOW, memory.bytes() - done);
+                file.read(header.dataOffset() + done, memory.window(done, length));
+            }
+            return header.type().order();
         }
-        return new IntegerConversion(file.path(), type, rowMajor, shape).toMatrix();
-    }
-
-    /** An owned matrix of elements in C order, in native byte order. */
-    private static HostMatrix copy(ElementBytes source, DType dtype, List<Long> shape) {
-        HostMemory memory = HostMemory.allocate(source.count() * dtype.bytes());
-        ElementBytes target = ElementBytes.on(memory, source.count(), dtype.bytes(), ByteOrder.nativeOrder());
-        for (long first = 0; first < source.count(); first += ElementBytes.MAX_WINDOW) {
-            int length = (int) Math.min(ElementBytes.MAX_WINDOW, source.count() - first);
-            ElementBytes.copy(source.window(first, length), target.window(first, length), dtype.bytes());
-        }
-        return HostMatrix.on(memory, dtype, Tensor.rows(shape), Tensor.columns(shape));
+        new ColumnMajor(file, header, memory).readRowMajor();
+        return ByteOrder.nativeOrder();
     }
 
     private static void checkRow(InputFile file, DType dtype, List<Long> shape) throws MatrixFileException {

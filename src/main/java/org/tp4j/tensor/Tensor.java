@@ -15,11 +15,7 @@ public record Tensor(List<Long> shape, HostMatrix matrix) implements AutoCloseab
     /** @throws IllegalArgumentException if the shape does not flatten to the matrix's */
     public Tensor {
         shape = List.copyOf(shape);
-        Objects.requireNonNull(matrix, "matrix");
-        if (rows(shape) != matrix.rows() || columns(shape) != matrix.columns()) {
-            throw new IllegalArgumentException("the shape " + shape(shape) + " flattens to "
-                    + HostMatrix.shape(rows(shape), columns(shape)) + ", but the matrix is " + matrix.shape());
-        }
+        checkShape(shape, matrix);
     }
 
     /** The two-dimensional tensor that {@code matrix} is. */
@@ -28,13 +24,13 @@ public record Tensor(List<Long> shape, HostMatrix matrix) implements AutoCloseab
     }
 
     /**
-     * {@code features}, one row for each row of this tensor's matrix, with this tensor's leading dimensions: the
-     * shape of a layer's output whose input this tensor was.
+     * {@code features}, one row for each row of the matrix that an input of the shape {@code input} is, with the input's
+     * leading dimensions: a layer's output.
      *
      * @throws IllegalArgumentException if it has another number of rows
      */
-    public Tensor withFeatures(HostMatrix features) {
-        List<Long> restored = new ArrayList<>(shape.subList(0, Math.max(0, shape.size() - 1)));
+    public static Tensor outputOf(List<Long> input, HostMatrix features) {
+        List<Long> restored = new ArrayList<>(input.subList(0, Math.max(0, input.size() - 1)));
         restored.add(features.columns());
         return new Tensor(restored, features);
     }
@@ -48,6 +44,14 @@ public record Tensor(List<Long> shape, HostMatrix matrix) implements AutoCloseab
     @Override
     public void close() {
         matrix.close();
+    }
+
+    static void checkShape(List<Long> shape, MatrixSource matrix) {
+        Objects.requireNonNull(matrix, "matrix");
+        if (rows(shape) != matrix.rows() || columns(shape) != matrix.columns()) {
+            throw new IllegalArgumentException("the shape " + shape(shape) + " flattens to "
+                    + HostMatrix.shape(rows(shape), columns(shape)) + ", but the matrix is " + matrix.shape());
+        }
     }
 
     static String shape(List<Long> shape) {

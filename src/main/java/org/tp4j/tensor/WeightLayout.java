@@ -15,18 +15,28 @@ public enum WeightLayout {
     }
 
     /** Input features of a weight of this layout. */
-    public long in(HostMatrix weight) {
+    public long in(MatrixSource weight) {
         return this == OUT_IN ? weight.columns() : weight.rows();
     }
 
     /** Output features of a weight of this layout. */
-    public long out(HostMatrix weight) {
+    public long out(MatrixSource weight) {
         return this == OUT_IN ? weight.rows() : weight.columns();
+    }
+
+    /** The part of a weight that makes output features {@code [from, to)}, a view. */
+    public MatrixSource outSlice(MatrixSource weight, long from, long to) {
+        return this == OUT_IN ? weight.rows(from, to) : weight.columns(from, to);
     }
 
     /** The part of a weight that makes output features {@code [from, to)}; shares the weight's memory. */
     public HostMatrix outSlice(HostMatrix weight, long from, long to) {
         return this == OUT_IN ? weight.rows(from, to) : weight.columns(from, to);
+    }
+
+    /** The part of a weight that reads input features {@code [from, to)}, a view. */
+    public MatrixSource inSlice(MatrixSource weight, long from, long to) {
+        return this == OUT_IN ? weight.columns(from, to) : weight.rows(from, to);
     }
 
     /** The part of a weight that reads input features {@code [from, to)}; shares the weight's memory. */

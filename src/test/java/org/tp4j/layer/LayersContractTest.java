@@ -296,15 +296,19 @@ class LayersContractTest {
     }
 
     private static Problem linear(HostMatrix x, Weight w) {
-        return new LinearProblem(x, w.matrix(), w.layout(), w.bias());
+        return new LinearProblem(x, host(w), w.layout(), w.bias());
+    }
+
+    private static HostMatrix host(Weight weight) {
+        return (HostMatrix) weight.matrix();
     }
 
     private static Problem problem(HostMatrix x, MlpWeights weights) {
         return new MlpProblem(
                 x,
-                weights.up().matrix(),
-                weights.gate().map(Weight::matrix),
-                weights.down().matrix(),
+                host(weights.up()),
+                weights.gate().map(LayersContractTest::host),
+                host(weights.down()),
                 weights.up().layout(),
                 weights.nonlinearity(),
                 weights.down().bias());

@@ -2,28 +2,19 @@ package org.tp4j.tensor;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import java.io.IOException;
+import java.nio.BufferOverflowException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
-import java.nio.channels.FileChannel;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 class HostMatrixTest {
     private static final long GIB = 1L << 30;
-
-    @TempDir
-    Path folder;
 
     @ParameterizedTest
     @EnumSource
@@ -108,7 +99,6 @@ class HostMatrixTest {
             assertEquals(11, raw);
             assertEquals(0, matrix.address(0, 0) % HostMemory.ALIGNMENT);
             assertEquals(3L * dtype.bytes(), matrix.address(1, 0) - matrix.address(0, 0));
-            assertEquals(4, view.unbrokenRows(0));
         }
     }
 
@@ -191,7 +181,6 @@ class HostMatrixTest {
             assertArrayEquals(floats, f32.toFloats());
             assertArrayEquals(doubles, f64.toDoubles());
             assertArrayEquals(new float[][] {{1, 2}, {3, 4}}, buffer.toFloats());
-            assertFalse(f32.isReadOnly());
         }
         assertEquals(
                 "row 1 has 1 elements but row 0 has 2: rows must be equal",
@@ -237,64 +226,37 @@ class HostMatrixTest {
                         (float) (row + 0.25), matrix.bytes(row, 999, 1).getFloat(0), "through bytes of row " + row);
                 assertEquals((row * columns + 999) * 4, matrix.address(row, 999) - matrix.address(0, 0));
             }
-            assertEquals(rows, matrix.unbrokenRows(0));
         }
         assertEquals(before, HostMemory.liveBytes());
     }
 
-    @Test
-    void aMappedFileOverTwoGibibytesIsReadThroughSegments() throws IOException {
-        long columns = 1000;
-        long rows = 3 * GIB / 4 / columns;
-        long offset = 12;
-        Path file = folder.resolve("sparse.bin");
-        long perSegment = GIB / 4 / columns;
-        long[] marked = {0, perSegment - 1, perSegment, 2 * perSegment, rows - 1};
-        try (FileChannel channel = FileChannel.open(
-                file, StandardOpenOption.CREATE_NEW, StandardOpenOption.SPARSE, StandardOpenOption.WRITE)) {
-            for (long row : marked) {
-                ByteBuffer value = ByteBuffer.allocate(4).order(ByteOrder.nativeOrder());
-                channel.write(value.putFloat(0, (float) (row + 1)), offset + (row * columns + 999) * 4);
+    @ParameterizedTest
+    @EnumSource
+    void elementsAreCopiedOutPackedAndIntoViews(DType dtype) {
+        try (HostMatrix matrix = counting(dtype, 5, 7);
+                HostMatrix target = HostMatrix.allocate(dtype, 6, 9)) {
+            HostMatrix view = matrix.rows(1, 4).columns(2, 6);
+            view.copyTo(target.rows(2, 5).columns(5, 9));
+            assertArrayEquals(view.toDoubles(), target.rows(2, 5).columns(5, 9).toDoubles());
+            assertEquals(0, target.get(2, 4));
+            assertEquals(0, target.get(1, 5));
+            for (HostMatrix source : new HostMatrix[] {view, matrix, matrix.rows(2, 3), matrix.columns(7, 7)}) {
+                int bytes = (int) source.byteSize();
+                ByteBuffer packed = ByteBuffer.allocate(bytes + 2).order(ByteOrder.nativeOrder());
+                source.copyTo(packed.position(1));
+                assertEquals(1 + bytes, packed.position());
+                try (HostMatrix again = HostMatrix.allocate(dtype, source.rows(), source.columns())) {
+                    for (long row = 0; row < again.rows() && bytes > 0; row++) {
+                        int rowBytes = bytes / (int) again.rows();
+                        again.bytes(row, 0, (int) again.columns())
+                                .put(packed.slice(1 + (int) row * rowBytes, rowBytes));
+                    }
+                    assertArrayEquals(source.toDoubles(), again.toDoubles());
+                }
             }
+            assertThrows(BufferOverflowException.class, () -> view.copyTo(ByteBuffer.allocate(1)));
+            assertThrows(IllegalArgumentException.class, () -> view.copyTo(target));
         }
-        long before = Account.settled();
-        try (FileChannel channel = FileChannel.open(file)) {
-            HostMatrix matrix = HostMatrix.map(channel, offset, DType.F32, rows, columns);
-            for (long row : marked) {
-                assertEquals((float) (row + 1), matrix.get(row, 999));
-                assertEquals(0, matrix.get(row, 998));
-                assertEquals((float) (row + 1), matrix.floats(row).get(matrix.indexInSegment(row, 999)));
-            }
-            assertEquals(perSegment, matrix.unbrokenRows(0));
-            assertEquals(1, matrix.unbrokenRows(perSegment - 1));
-            assertEquals(2, matrix.rows(0, 2).unbrokenRows(0));
-            assertEquals(before, HostMemory.liveBytes());
-            assertTrue(matrix.isReadOnly());
-            assertEquals(
-                    "the f32 matrix is mapped from a file and read-only",
-                    assertThrows(IllegalStateException.class, () -> matrix.set(0, 0, 1))
-                            .getMessage());
-            assertTrue(matrix.bytes(0, 0, 1).isReadOnly());
-            assertTrue(matrix.floats(0).isReadOnly());
-            assertThrows(IOException.class, () -> HostMatrix.map(channel, offset + 4, DType.F32, rows, columns));
-            assertThrows(IOException.class, () -> HostMatrix.map(channel, -4, DType.F32, rows, columns));
-        }
-    }
-
-    @Test
-    void aMappingOutlivesItsChannelAndItsFile() throws IOException {
-        Path file = Files.write(folder.resolve("short.bin"), new byte[] {0, 0, 0, 0, 0, 0, 0, 0});
-        HostMatrix matrix;
-        HostMatrix empty;
-        try (FileChannel channel = FileChannel.open(file)) {
-            matrix = HostMatrix.map(channel, 0, DType.F16, 2, 2);
-            empty = HostMatrix.map(channel, 8, DType.F16, 2, 0);
-        }
-        Files.delete(file);
-        assertArrayEquals(new double[2][2], matrix.toDoubles());
-        assertArrayEquals(new double[2][0], empty.toDoubles());
-        matrix.close();
-        assertThrows(IllegalStateException.class, () -> matrix.get(0, 0));
     }
 
     private static HostMatrix counting(DType dtype, int rows, int columns) {

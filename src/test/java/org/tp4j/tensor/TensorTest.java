@@ -25,9 +25,7 @@ class TensorTest {
                     "the shape (2, 2, 4) flattens to (4, 4), but the matrix is (6, 4)",
                     assertThrows(IllegalArgumentException.class, () -> new Tensor(List.of(2L, 2L, 4L), matrix))
                             .getMessage());
-            assertThrows(
-                    IllegalArgumentException.class,
-                    () -> new Tensor(List.of(2L, 3L, 4L), matrix).withFeatures(matrix.rows(0, 5)));
+            assertThrows(IllegalArgumentException.class, () -> Tensor.outputOf(List.of(2L, 3L, 4L), matrix.rows(0, 5)));
             assertEquals(List.of(6L, 4L), Tensor.of(matrix).shape());
             assertSame(matrix, Tensor.of(matrix).matrix());
         }
@@ -42,9 +40,8 @@ class TensorTest {
 
     private static List<Long> restored(List<Long> shape, long features) {
         long rows = Tensor.rows(shape);
-        try (HostMatrix x = HostMatrix.allocate(DType.F32, rows, Tensor.columns(shape));
-                HostMatrix y = HostMatrix.allocate(DType.F32, rows, features)) {
-            return new Tensor(shape, x).withFeatures(y).shape();
+        try (HostMatrix y = HostMatrix.allocate(DType.F32, rows, features)) {
+            return Tensor.outputOf(shape, y).shape();
         }
     }
 }

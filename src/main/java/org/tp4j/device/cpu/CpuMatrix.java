@@ -4,51 +4,51 @@ import org.tp4j.device.Block;
 import org.tp4j.device.DeviceMatrix;
 import org.tp4j.device.Scope;
 import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.MatrixSource;
 
-/** A matrix in host memory. */
+/** A matrix in host memory, or a weight that lies in a file and is read as a product needs it. */
 final class CpuMatrix extends DeviceMatrix {
-    private final HostMatrix host;
+    private final MatrixSource elements;
 
-    CpuMatrix(Scope scope, Block block, HostMatrix host) {
-        super(scope, block, host.dtype(), host.rows(), host.columns());
-        this.host = host;
+    CpuMatrix(Scope scope, Block block, MatrixSource elements) {
+        super(scope, block, elements.dtype(), elements.rows(), elements.columns());
+        this.elements = elements;
     }
 
-    private CpuMatrix(CpuMatrix whole, HostMatrix part) {
+    private CpuMatrix(CpuMatrix whole, MatrixSource part) {
         super(whole, part.rows(), part.columns());
-        this.host = part;
+        this.elements = part;
     }
 
     /** The host memory behind a matrix that a CPU stream was given. */
     static HostMatrix host(DeviceMatrix matrix) {
+        if (weight(matrix) instanceof HostMatrix host) {
+            return host;
+        }
+        throw new IllegalArgumentException(matrix + " lies in a file: it can only be the weight of a product");
+    }
+
+    /** What is behind a matrix that a CPU stream was given as a weight. */
+    static MatrixSource weight(DeviceMatrix matrix) {
         if (matrix instanceof CpuMatrix own) {
-            return own.host;
+            return own.elements;
         }
         throw new IllegalArgumentException(matrix + " lies in another device's memory ("
                 + matrix.getClass().getSimpleName() + ") and was used on a CPU stream");
     }
 
-    /** The host memory behind a matrix that a CPU stream is to write. */
-    static HostMatrix writable(DeviceMatrix matrix) {
-        HostMatrix host = host(matrix);
-        if (host.isReadOnly()) {
-            throw new IllegalArgumentException(matrix + " lies in a file and cannot be a destination");
-        }
-        return host;
-    }
-
     @Override
     public long rowStride() {
-        return host.rowStride();
+        return elements instanceof HostMatrix host ? host.rowStride() : elements.columns();
     }
 
     @Override
     public DeviceMatrix rows(long from, long to) {
-        return new CpuMatrix(this, host.rows(from, to));
+        return new CpuMatrix(this, elements.rows(from, to));
     }
 
     @Override
     public DeviceMatrix columns(long from, long to) {
-        return new CpuMatrix(this, host.columns(from, to));
+        return new CpuMatrix(this, elements.columns(from, to));
     }
 }

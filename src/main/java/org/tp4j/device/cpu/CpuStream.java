@@ -16,10 +16,14 @@ import org.tp4j.device.Stream;
 import org.tp4j.device.SumOrder;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.MatrixSource;
 import org.tp4j.tensor.WeightLayout;
 
 /** Runs each operation at once, on the thread that enqueues it, so that there is never anything to wait for. */
 final class CpuStream implements Stream {
+    /** How many elements of a file are read and then converted: they stay in the second-level cache. */
+    private static final long CONVERTED_ELEMENTS = 1 << 16;
+
     private final CpuDevice device;
     private final BlockCache<CpuBlock> cache;
     private final boolean poisoned;
@@ -62,9 +66,29 @@ final class CpuStream implements Stream {
     }
 
     @Override
+    public DeviceMatrix borrowWeight(Scope scope, MatrixSource source, DType dtype) {
+        if (source.dtype() == dtype && source instanceof HostMatrix host) {
+            return borrow(scope, host);
+        }
+        if (source.dtype() == dtype && Product.readsFiles(dtype)) {
+            return new CpuMatrix(scope, new FileBlock(), source);
+        }
+        DeviceMatrix copy = allocate(scope, dtype, source.rows(), source.columns());
+        try {
+            upload(source, copy);
+            return copy;
+        } catch (RuntimeException e) {
+            release(copy);
+            throw e;
+        }
+    }
+
+    @Override
     public void release(DeviceMatrix matrix) {
-        CpuMatrix.host(matrix);
-        CpuBlock block = (CpuBlock) matrix.block();
+        CpuMatrix.weight(matrix);
+        if (!(matrix.block() instanceof CpuBlock block)) {
+            return; // it stayed in its file
+        }
         if (!block.isOwned()) {
             block.endLoan();
             return;
@@ -76,13 +100,20 @@ final class CpuStream implements Stream {
     }
 
     @Override
-    public void upload(HostMatrix source, DeviceMatrix destination) {
+    public void upload(MatrixSource source, DeviceMatrix destination) {
         Arguments.forUpload(source, destination);
-        HostMatrix.Lease lease = source.lease();
-        try {
-            elementwise.convert(source, CpuMatrix.writable(destination));
-        } finally {
-            lease.close();
+        HostMatrix target = CpuMatrix.host(destination);
+        if (source instanceof HostMatrix host) {
+            HostMatrix.Lease lease = host.lease();
+            try {
+                elementwise.convert(host, target);
+            } finally {
+                lease.close();
+            }
+        } else if (source.dtype() == target.dtype()) {
+            source.copyTo(target);
+        } else {
+            convert(source, target);
         }
     }
 
@@ -100,19 +131,19 @@ final class CpuStream implements Stream {
 
     @Override
     public void zero(DeviceMatrix destination) {
-        Elementwise.zero(CpuMatrix.writable(destination));
+        Elementwise.zero(CpuMatrix.host(destination));
     }
 
     @Override
     public void copy(DeviceMatrix source, DeviceMatrix destination) {
         Arguments.forCopy(source, destination);
-        Elementwise.copy(CpuMatrix.host(source), CpuMatrix.writable(destination));
+        Elementwise.copy(CpuMatrix.host(source), CpuMatrix.host(destination));
     }
 
     @Override
     public void gemm(DeviceMatrix x, DeviceMatrix w, WeightLayout layout, DeviceMatrix y) {
         Arguments.forGemm(x, w, layout, y);
-        product.run(CpuMatrix.host(x), CpuMatrix.host(w), layout, CpuMatrix.writable(y));
+        product.run(CpuMatrix.host(x), CpuMatrix.weight(w), layout, CpuMatrix.host(y));
     }
 
     @Override
@@ -137,13 +168,13 @@ final class CpuStream implements Stream {
     @Override
     public void apply(Nonlinearity f, DeviceMatrix source, DeviceMatrix destination) {
         Arguments.forApply(f, source, destination);
-        elementwise.apply(f, CpuMatrix.host(source), CpuMatrix.writable(destination));
+        elementwise.apply(f, CpuMatrix.host(source), CpuMatrix.host(destination));
     }
 
     @Override
     public void applyGated(Nonlinearity f, DeviceMatrix gate, DeviceMatrix up, DeviceMatrix destination) {
         Arguments.forApplyGated(gate, up, destination);
-        elementwise.applyGated(f, CpuMatrix.host(gate), CpuMatrix.host(up), CpuMatrix.writable(destination));
+        elementwise.applyGated(f, CpuMatrix.host(gate), CpuMatrix.host(up), CpuMatrix.host(destination));
     }
 
     @Override
@@ -159,6 +190,23 @@ final class CpuStream implements Stream {
     @Override
     public void synchronize(Duration limit) {
         Objects.requireNonNull(limit, "limit");
+    }
+
+    /** {@code target = source}, which is in a file and of another dtype, a piece at a time. */
+    private void convert(MatrixSource source, HostMatrix target) {
+        long width = Math.min(source.columns(), CONVERTED_ELEMENTS);
+        long height = width == 0 ? 0 : Math.min(source.rows(), CONVERTED_ELEMENTS / width);
+        try (HostMatrix piece = HostMatrix.allocate(source.dtype(), height, width)) {
+            for (long row = 0; row < source.rows() && width > 0; row += height) {
+                long bottom = Math.min(row + height, source.rows());
+                for (long column = 0; column < source.columns(); column += width) {
+                    long right = Math.min(column + width, source.columns());
+                    HostMatrix some = piece.rows(0, bottom - row).columns(0, right - column);
+                    source.rows(row, bottom).columns(column, right).copyTo(some);
+                    elementwise.convert(some, target.rows(row, bottom).columns(column, right));
+                }
+            }
+        }
     }
 
     @Override

@@ -3,6 +3,7 @@ package org.tp4j.device.cpu;
 import java.lang.ref.Reference;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.MatrixSource;
 import org.tp4j.tensor.WeightLayout;
 
 /**
@@ -18,8 +19,9 @@ import org.tp4j.tensor.WeightLayout;
  * block's pages stay in reach of the TLB. With many tokens small blocks cost more than they gain</td></tr>
  * <tr><td>the same in f32, for few tokens</td><td>{@code y^T = W x^T}, then transposed</td><td>OpenBLAS packs the second
  * operand, here the small one, and keeps it in cache: a quarter faster. Its f64 kernels do not gain</td></tr>
- * <tr><td>W (in, out)</td><td>by input features, {@link #IN_BLOCK_BYTES} of W at a time</td><td>only that a block which
- * lies across two mappings of a file, and must be copied, is small</td></tr>
+ * <tr><td>W (in, out)</td><td>by input features, {@link #FEW_IN_BYTES} of W at a time for at most {@link #FEW_TOKENS}
+ * tokens, else {@link #MANY_IN_BYTES}</td><td>a block of a file is read into memory that is small, and for few tokens
+ * still in cache when it is multiplied; with many tokens each block costs a walk through y</td></tr>
  * <tr><td>f16, bf16</td><td>by panels of {@link #PANEL_OUT} x {@link #PANEL_IN} elements of W, converted to f32</td><td>a
  * converted panel stays in the second-level cache</td></tr>
  * </table>
@@ -28,8 +30,8 @@ final class Product implements AutoCloseable {
     private static final int FEW_TOKENS = 64;
     private static final int FEW_OUTPUTS = 512;
     private static final int MANY_OUTPUTS = 2048;
-    private static final long IN_BLOCK_BYTES = 64 << 20;
-    private static final long TOKEN_BLOCK_BYTES = 64 << 20;
+    private static final long FEW_IN_BYTES = 4 << 20;
+    private static final long MANY_IN_BYTES = 64 << 20;
     private static final int PANEL_OUT = 256;
     private static final int PANEL_IN = 1024;
     private static final int PANEL_TOKENS = 2048;
@@ -45,8 +47,16 @@ final class Product implements AutoCloseable {
         this.elementwise = elementwise;
     }
 
-    /** {@code y = x W^T} or {@code y = x W}, of arguments that were checked. */
-    void run(HostMatrix x, HostMatrix w, WeightLayout layout, HostMatrix y) {
+    /** Whether a product reads a weight of this dtype from a file by itself, a block at a time. */
+    static boolean readsFiles(DType dtype) {
+        return dtype == dtype.accumulator();
+    }
+
+    /**
+     * {@code y = x W^T} or {@code y = x W}, of arguments that were checked. W may lie in a file if {@link #readsFiles}; the
+     * bits are those of the same W, packed, in memory.
+     */
+    void run(HostMatrix x, MatrixSource w, WeightLayout layout, HostMatrix y) {
         if (y.rows() == 0 || y.columns() == 0) {
             return;
         }
@@ -56,7 +66,7 @@ final class Product implements AutoCloseable {
             } else if (x.dtype() == y.dtype()) {
                 inPlace(x, w, layout, y);
             } else {
-                inPanels(x, w, layout, y);
+                inPanels(x, (HostMatrix) w, layout, y);
             }
         } finally { // native code sees addresses only
             Reference.reachabilityFence(x);
@@ -72,26 +82,21 @@ final class Product implements AutoCloseable {
         stagedY.close();
     }
 
-    private void inPlace(HostMatrix x, HostMatrix w, WeightLayout layout, HostMatrix y) {
-        long tokens = Math.max(1, TOKEN_BLOCK_BYTES / rowBytes(x));
-        for (long token = 0; token < x.rows(); token += tokens) {
-            long end = Math.min(token + tokens, x.rows());
-            Operand someX = unbroken(x, token, end, stagedX);
-            if (layout == WeightLayout.OUT_IN) {
-                byOutputs(someX, w, y.rows(token, end));
-            } else {
-                byInputs(someX, w, y.rows(token, end));
-            }
+    private void inPlace(HostMatrix x, MatrixSource w, WeightLayout layout, HostMatrix y) {
+        if (layout == WeightLayout.OUT_IN) {
+            byOutputs(Operand.of(x), w, y);
+        } else {
+            byInputs(Operand.of(x), w, y);
         }
     }
 
-    private void byOutputs(Operand x, HostMatrix w, HostMatrix y) {
+    private void byOutputs(Operand x, MatrixSource w, HostMatrix y) {
         boolean few = x.rows() <= FEW_TOKENS;
         boolean transposed = few && x.rows() > 1 && x.dtype() == DType.F32;
         int outputs = few ? FEW_OUTPUTS : MANY_OUTPUTS;
         for (long out = 0; out < w.rows(); out += outputs) {
             long end = Math.min(out + outputs, w.rows());
-            Operand block = unbroken(w, out, end, stagedW);
+            Operand block = inMemory(w, out, end);
             HostMatrix someY = y.columns(out, end);
             if (transposed) {
                 HostMatrix turned = stagedY.matrix(y.dtype(), block.rows(), x.rows());
@@ -103,27 +108,27 @@ final class Product implements AutoCloseable {
         }
     }
 
-    private void byInputs(Operand x, HostMatrix w, HostMatrix y) {
-        long rows = Math.max(1, IN_BLOCK_BYTES / rowBytes(w));
+    private void byInputs(Operand x, MatrixSource w, HostMatrix y) {
+        long rows = Math.max(
+                1,
+                (x.rows() <= FEW_TOKENS ? FEW_IN_BYTES : MANY_IN_BYTES)
+                        / (w.columns() * w.dtype().bytes()));
         for (long in = 0; in < w.rows(); in += rows) {
             long end = Math.min(in + rows, w.rows());
-            Operand block = unbroken(w, in, end, stagedW);
+            Operand block = inMemory(w, in, end);
             Operand someX = x.columns((int) in, (int) end);
             blas.multiply(someX, block, WeightLayout.IN_OUT, in == 0 ? 0 : 1, Operand.of(y));
         }
     }
 
-    private static long rowBytes(HostMatrix matrix) {
-        return matrix.rowStride() * matrix.dtype().bytes();
-    }
-
-    private static Operand unbroken(HostMatrix matrix, long from, long to, Staging staging) {
-        if (matrix.unbrokenRows(from) >= to - from) {
-            return Operand.of(matrix, from, to);
+    /** Rows {@code [from, to)} of a weight, read now if they lie in a file. */
+    private Operand inMemory(MatrixSource w, long from, long to) {
+        if (w instanceof HostMatrix host) {
+            return Operand.of(host, from, to);
         }
-        HostMatrix copy = staging.matrix(matrix.dtype(), (int) (to - from), (int) matrix.columns());
-        Elementwise.copy(matrix.rows(from, to), copy);
-        return Operand.of(copy);
+        HostMatrix read = stagedW.matrix(w.dtype(), (int) (to - from), (int) w.columns());
+        w.rows(from, to).copyTo(read);
+        return Operand.of(read);
     }
 
     private void inPanels(HostMatrix x, HostMatrix w, WeightLayout layout, HostMatrix y) {

@@ -14,7 +14,7 @@ final class Staging implements AutoCloseable {
         long bytes = Math.multiplyFull(rows, columns) * dtype.bytes();
         if (memory.isEmpty() || memory.get().bytes() < bytes) {
             close();
-            memory = Optional.of(HostMemory.allocate(bytes));
+            memory = Optional.of(HostMemory.scratch(bytes));
         }
         return HostMatrix.on(memory.get(), dtype, rows, columns);
     }

@@ -25,6 +25,7 @@ import org.tp4j.device.Stream;
 import org.tp4j.device.SumOrder;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.MatrixSource;
 import org.tp4j.tensor.WeightLayout;
 
 /**
@@ -98,7 +99,12 @@ final class CudaStream implements Stream {
 
     @Override
     public DeviceMatrix borrow(Scope scope, HostMatrix source) {
-        DeviceMatrix copy = allocate(scope, source.dtype(), source.rows(), source.columns());
+        return borrowWeight(scope, source, source.dtype());
+    }
+
+    @Override
+    public DeviceMatrix borrowWeight(Scope scope, MatrixSource source, DType dtype) {
+        DeviceMatrix copy = allocate(scope, dtype, source.rows(), source.columns());
         try {
             upload(source, copy);
             return copy;
@@ -120,7 +126,7 @@ final class CudaStream implements Stream {
     }
 
     @Override
-    public void upload(HostMatrix source, DeviceMatrix destination) {
+    public void upload(MatrixSource source, DeviceMatrix destination) {
         Arguments.forUpload(source, destination);
         Region target = CudaMatrix.of(destination).region();
         last = () -> "the upload of " + destination;

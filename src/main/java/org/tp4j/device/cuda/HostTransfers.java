@@ -6,6 +6,7 @@ import java.util.Optional;
 import java.util.function.Consumer;
 import jcuda.driver.CUstream;
 import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.MatrixSource;
 
 /**
  * Copies between host matrices and a stream's device, through two pieces of pinned memory: while the device moves one,
@@ -89,14 +90,14 @@ final class HostTransfers implements AutoCloseable {
         }
     }
 
-    /** Enqueues copies of a host matrix, tile by tile; it is not needed any more when this returns. */
-    void upload(HostMatrix source, TileTarget target) {
+    /** Enqueues copies of a host's or a file's matrix, tile by tile; it is not needed any more when this returns. */
+    void upload(MatrixSource source, TileTarget target) {
         String what = "the upload of " + source;
         Tile.forEach(source.dtype(), source.rows(), source.columns(), tile -> {
             Slot slot = next();
             slot.finish(UPLOAD_LIMIT); // before the host writes there
             PinnedMemory room = slot.room(tile.bytes(source.dtype()), UPLOAD_LIMIT);
-            read(source, tile, room.bytes());
+            tile.of(source).copyTo(room.bytes());
             target.enqueue(tile, room);
             slot.enqueued(what, Optional.empty());
         });
@@ -140,15 +141,6 @@ final class HostTransfers implements AutoCloseable {
     private Slot next() {
         turn = 1 - turn;
         return slots[turn];
-    }
-
-    private static void read(HostMatrix source, Tile tile, ByteBuffer bytes) {
-        HostMatrix.Lease lease = source.lease();
-        try {
-            forEachRun(source, tile, bytes::put);
-        } finally {
-            lease.close();
-        }
     }
 
     private static void write(ByteBuffer bytes, Tile tile, HostMatrix target) {

@@ -2,6 +2,7 @@ package org.tp4j.device.cuda;
 
 import java.util.function.Consumer;
 import org.tp4j.tensor.DType;
+import org.tp4j.tensor.MatrixSource;
 
 /**
  * A part of a matrix that is moved at once: whole rows, or a part of one row.
@@ -35,6 +36,11 @@ record Tile(long row, long column, long rows, long columns) {
     /** This part of a region. */
     Region of(Region whole) {
         return whole.part(row, column, rows, columns);
+    }
+
+    /** This part of a matrix of the host. */
+    MatrixSource of(MatrixSource whole) {
+        return whole.rows(row, row + rows).columns(column, column + columns);
     }
 
     long bytes(DType dtype) {

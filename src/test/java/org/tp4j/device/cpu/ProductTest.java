@@ -4,11 +4,8 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import java.io.IOException;
-import java.io.RandomAccessFile;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -20,65 +17,92 @@ import org.tp4j.device.ScopeStack;
 import org.tp4j.device.Stream;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.MatrixSource;
+import org.tp4j.tensor.NpyFile;
+import org.tp4j.tensor.Tensor;
+import org.tp4j.tensor.TensorSource;
 import org.tp4j.tensor.WeightLayout;
 
-/** Weights that lie in files: at odd addresses, and across two mappings. */
+/** Weights at any address, and in files. */
 class ProductTest {
-    private static final long COLUMNS = 1 << 20; // 256 rows of f32 fill a mapping of 1 GiB
     private static final long SEED = 20261122;
 
     @TempDir
     private Path folder;
 
-    /** Rows 250 to 259: six before the end of the first mapping, four after it. */
     @ParameterizedTest
     @EnumSource
-    void aWeightAcrossTwoMappingsGivesTheBitsOfOneInMemory(WeightLayout layout) throws IOException {
-        try (HostMatrix weight = spanningWeight();
-                HostMatrix copy = weight.to(DType.F32)) {
-            assertEquals(6, weight.unbrokenRows(0));
-            for (long tokens : new long[] {1, 3}) {
-                HostMatrix x = uniform(DType.F32, tokens, layout.in(weight));
-                assertSameBits(product(x, copy, layout), product(x, weight, layout));
-            }
-        }
-    }
-
-    @Test
-    void tokensAcrossTwoMappingsGiveTheBitsOfThoseInMemory() throws IOException {
-        try (HostMatrix x = spanningWeight();
-                HostMatrix copy = x.to(DType.F32)) {
-            HostMatrix w = uniform(DType.F32, 5, COLUMNS);
-            assertSameBits(product(copy, w, WeightLayout.OUT_IN), product(x, w, WeightLayout.OUT_IN));
-        }
-    }
-
-    @ParameterizedTest
-    @EnumSource
-    void addressesDoNotMatter(DType dtype) throws IOException {
-        HostMatrix aligned = uniform(dtype, 130, 517);
+    void addressesDoNotMatter(DType dtype) {
+        HostMatrix wide = uniform(dtype, 130, 540);
+        HostMatrix expected = wide.columns(0, 517);
         for (int offset : new int[] {1, 3, 4, 12, 20}) {
-            HostMatrix odd = mappedAt(offset, aligned);
+            HostMatrix moved = HostMatrix.allocate(dtype, 130, 540).columns(offset, offset + 517);
+            expected.copyTo(moved);
             for (long tokens : new long[] {1, 2, 33}) {
                 HostMatrix x = uniform(dtype, tokens, 517);
-                assertSameBits(product(x, aligned, WeightLayout.OUT_IN), product(x, odd, WeightLayout.OUT_IN));
+                assertSameBits(product(x, expected, WeightLayout.OUT_IN), product(x, moved, WeightLayout.OUT_IN));
                 HostMatrix z = uniform(dtype, tokens, 130);
-                assertSameBits(product(z, aligned, WeightLayout.IN_OUT), product(z, odd, WeightLayout.IN_OUT));
+                assertSameBits(product(z, expected, WeightLayout.IN_OUT), product(z, moved, WeightLayout.IN_OUT));
+            }
+        }
+    }
+
+    /** W is of several blocks, for any number of tokens and in both layouts; the parts of a file are views. */
+    @ParameterizedTest
+    @EnumSource
+    void aWeightInAFileGivesTheBitsOfOneInMemory(DType dtype) throws IOException {
+        Path file = folder.resolve("w.npy");
+        try (HostMatrix weight = uniform(dtype == DType.BF16 ? DType.F32 : dtype, 4200, 517)) {
+            NpyFile.write(file, Tensor.of(weight));
+        }
+        try (TensorSource whole = NpyFile.open(file)) {
+            for (MatrixSource w : List.of(
+                    whole.matrix(),
+                    whole.matrix().columns(3, 300),
+                    whole.matrix().rows(5, 2100))) {
+                try (HostMatrix copy = HostMatrix.allocate(w.dtype(), w.rows(), w.columns())) {
+                    w.copyTo(copy);
+                    for (WeightLayout layout : WeightLayout.values()) {
+                        for (long tokens : new long[] {1, 3, 70}) {
+                            HostMatrix x = uniform(w.dtype(), tokens, layout.in(w));
+                            assertSameBits(product(x, copy, layout), product(x, w, layout));
+                        }
+                    }
+                }
             }
         }
     }
 
     @Test
-    void aFileCannotBeADestination() throws IOException {
+    void aWeightInAFileOfManyBlocksOfInputs() throws IOException {
+        Path file = folder.resolve("w.npy");
+        try (HostMatrix w = uniform(DType.F32, 4500, 4000)) { // 72 MB
+            NpyFile.write(file, Tensor.of(w));
+            HostMatrix x = uniform(DType.F32, 2, 4500);
+            try (TensorSource source = NpyFile.open(file)) {
+                assertSameBits(product(x, w, WeightLayout.IN_OUT), product(x, source.matrix(), WeightLayout.IN_OUT));
+            }
+        }
+    }
+
+    @Test
+    void aWeightInAFileServesForNothingElse() throws IOException {
+        Path file = folder.resolve("w.npy");
+        NpyFile.write(file, Tensor.of(uniform(DType.F32, 4, 3)));
         try (Stream stream = new CpuBackend().probe().devices().get(0).openStream();
+                TensorSource source = NpyFile.open(file);
                 Scope scope = new ScopeStack(stream).open("a test")) {
-            DeviceMatrix x = scope.allocate(DType.F32, 2, 3);
-            DeviceMatrix w = scope.allocate(DType.F32, 4, 3);
-            DeviceMatrix y = scope.borrow(mappedAt(0, HostMatrix.allocate(DType.F32, 2, 4)));
+            DeviceMatrix w = scope.borrowWeight(source.matrix(), DType.F32);
+            DeviceMatrix y = scope.allocate(DType.F32, 4, 3);
             assertEquals(
-                    "f32 (2, 4) lies in a file and cannot be a destination",
-                    assertThrows(IllegalArgumentException.class, () -> stream.gemm(x, w, WeightLayout.OUT_IN, y))
+                    "f32 (4, 3) lies in a file: it can only be the weight of a product",
+                    assertThrows(IllegalArgumentException.class, () -> stream.copy(w, y))
                             .getMessage());
+            assertThrows(IllegalArgumentException.class, () -> stream.zero(w));
+            assertThrows(
+                    IllegalArgumentException.class,
+                    () -> stream.gemm(
+                            w, scope.allocate(DType.F32, 2, 3), WeightLayout.OUT_IN, scope.allocate(DType.F32, 4, 2)));
         }
     }
 
@@ -95,44 +119,12 @@ class ProductTest {
         }
     }
 
-    private HostMatrix spanningWeight() throws IOException {
-        Path file = folder.resolve("weight");
-        long rows = 260;
-        try (RandomAccessFile sparse = new RandomAccessFile(file.toFile(), "rw")) {
-            sparse.setLength(rows * COLUMNS * 4);
-            Random random = new Random(SEED);
-            byte[] row = new byte[(int) COLUMNS * 4];
-            for (long at = 250; at < rows; at++) {
-                ByteBuffer values = ByteBuffer.wrap(row).order(ByteOrder.nativeOrder());
-                while (values.hasRemaining()) {
-                    values.putFloat(random.nextFloat() - 0.5f);
-                }
-                sparse.seek(at * COLUMNS * 4);
-                sparse.write(row);
-            }
-            return HostMatrix.map(sparse.getChannel(), 0, DType.F32, rows, COLUMNS)
-                    .rows(250, rows);
-        }
-    }
-
-    private HostMatrix mappedAt(int offset, HostMatrix values) throws IOException {
-        Path file = folder.resolve("at" + offset);
-        try (RandomAccessFile bytes = new RandomAccessFile(file.toFile(), "rw")) {
-            FileChannel channel = bytes.getChannel();
-            channel.position(offset);
-            for (long row = 0; row < values.rows(); row++) {
-                channel.write(values.bytes(row, 0, (int) values.columns()));
-            }
-            return HostMatrix.map(channel, offset, values.dtype(), values.rows(), values.columns());
-        }
-    }
-
-    private static HostMatrix product(HostMatrix x, HostMatrix w, WeightLayout layout) {
+    private static HostMatrix product(HostMatrix x, MatrixSource w, WeightLayout layout) {
         try (Stream stream = new CpuBackend().probe().devices().get(0).openStream();
                 Scope scope = new ScopeStack(stream).open("a product")) {
             DType wide = x.dtype().accumulator();
             HostMatrix result = HostMatrix.allocate(wide, x.rows(), layout.out(w));
-            stream.gemm(scope.borrow(x), scope.borrow(w), layout, scope.borrow(result));
+            stream.gemm(scope.borrow(x), scope.borrowWeight(w, w.dtype()), layout, scope.borrow(result));
             return result;
         }
     }
