@@ -52,7 +52,7 @@ final class DoctorCommand implements Callable<Integer> {
         } else {
             print(out, examinations);
         }
-        return examinations.stream().anyMatch(Examination::works) ? verdict(examinations) : ExitCode.DEVICE;
+        return examinations.stream().anyMatch(Examination::works) ? verdict(examinations) : ExitCode.MACHINE;
     }
 
     private boolean isAskedFor(Probe probe) {

@@ -119,7 +119,7 @@ record Examination(DeviceKind kind, List<Finding> findings, List<OfDevice> devic
                 }
             }
             return Finding.found(thing, "it gave the unsplit layer's bits");
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | LinkageError | OutOfMemoryError e) { // the rest of the table is wanted all the more
             return Finding.missing(thing, "it failed: " + e.getMessage(), mend(device));
         }
     }

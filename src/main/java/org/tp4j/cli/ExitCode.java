@@ -8,8 +8,8 @@ final class ExitCode {
     static final int CHECK_FAILED = 1;
     /** The command line or an input was wrong; nothing was written. */
     static final int BAD_INPUT = 2;
-    /** There is no such device, or it failed. */
-    static final int DEVICE = 3;
+    /** The machine could not do it: a device, memory, threads, native libraries, a disk. */
+    static final int MACHINE = 3;
     /** A mistake in this program. */
     static final int INTERNAL = 70;
 

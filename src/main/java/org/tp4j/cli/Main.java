@@ -1,13 +1,9 @@
 package org.tp4j.cli;
 
+import java.io.OutputStreamWriter;
 import java.io.PrintWriter;
 import java.nio.charset.Charset;
-import org.tp4j.bench.PeerException;
-import org.tp4j.comm.RankException;
-import org.tp4j.device.DeviceException;
-import org.tp4j.device.NoDeviceException;
-import org.tp4j.tensor.MatrixFileException;
-import org.tp4j.tensor.OutOfHostMemoryException;
+import java.util.Optional;
 import picocli.CommandLine;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.UnmatchedArgumentException;
@@ -18,16 +14,43 @@ public final class Main {
 
     /** Runs the command line and exits. */
     public static void main(String[] arguments) {
-        System.exit(run(arguments));
+        int exitCode;
+        try {
+            exitCode = run(arguments);
+        } catch (OutOfMemoryError e) { // no room even to explain it
+            System.err.println("tp4j: " + Failure.HEAP);
+            exitCode = ExitCode.MACHINE;
+        }
+        System.exit(exitCode);
     }
 
     static int run(String... arguments) {
+        StandardOutput output = new StandardOutput();
+        PrintWriter out = new PrintWriter(new OutputStreamWriter(output, Charset.defaultCharset()), true);
+        PrintWriter err = new PrintWriter(System.err, true, Charset.defaultCharset());
+        int exitCode;
+        try {
+            exitCode = execute(out, err, arguments);
+        } catch (Throwable e) { // picocli passes on what is no exception
+            exitCode = explain(e, err);
+        }
+        out.flush();
+        Optional<String> unwritten = output.failure();
+        if (unwritten.isEmpty()) {
+            return exitCode;
+        }
+        err.println("tp4j: standard output cannot be written (" + unwritten.get()
+                + "): send it to a place that can be written and has enough space");
+        return exitCode == ExitCode.OK ? ExitCode.MACHINE : exitCode;
+    }
+
+    private static int execute(PrintWriter out, PrintWriter err, String... arguments) {
         CommandLine line = new CommandLine(new Tp4jCommand());
-        line.setOut(new PrintWriter(System.out, true, Charset.defaultCharset()));
-        line.setErr(new PrintWriter(System.err, true, Charset.defaultCharset()));
+        line.setOut(out);
+        line.setErr(err);
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setParameterExceptionHandler((failure, given) -> refuse(failure));
-        line.setExecutionExceptionHandler((failure, command, parsed) -> explain(failure, command));
+        line.setExecutionExceptionHandler((failure, command, parsed) -> explain(failure, err));
         return line.execute(arguments);
     }
 
@@ -43,26 +66,15 @@ public final class Main {
         return end(command, firstLine(failure.getMessage()) + hint, ExitCode.BAD_INPUT);
     }
 
-    private static int explain(Throwable failure, CommandLine command) {
-        Throwable cause = failure instanceof RankException && failure.getCause() != null ? failure.getCause() : failure;
-        if (cause instanceof BadInputException
-                || cause instanceof MatrixFileException
-                || cause instanceof PeerException
-                || cause instanceof IllegalArgumentException) {
-            return end(command, cause.getMessage(), ExitCode.BAD_INPUT);
+    private static int explain(Throwable thrown, PrintWriter err) {
+        Failure failure = Failure.of(thrown);
+        if (failure.sentence().isPresent()) {
+            err.println("tp4j: " + failure.sentence().get());
+        } else {
+            err.println("tp4j: this is a mistake in tp4j, please report it with what follows");
+            thrown.printStackTrace(err);
         }
-        if (failure instanceof RankException
-                || failure instanceof NoDeviceException
-                || failure instanceof DeviceException
-                || failure instanceof OutOfHostMemoryException) {
-            return end(command, failure.getMessage(), ExitCode.DEVICE);
-        }
-        if (failure instanceof OutOfMemoryError) {
-            return end(command, "the Java heap is too small: give java a larger -Xmx", ExitCode.DEVICE);
-        }
-        command.getErr().println("tp4j: this is a mistake in tp4j, please report it with what follows");
-        failure.printStackTrace(command.getErr());
-        return ExitCode.INTERNAL;
+        return failure.exitCode();
     }
 
     private static int end(CommandLine command, String sentence, int exitCode) {

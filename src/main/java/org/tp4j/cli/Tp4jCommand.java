@@ -26,7 +26,8 @@ import picocli.CommandLine.Spec;
             "0:done, and every check held",
             "1:a law or a check failed",
             "2:bad usage or bad input; nothing was written",
-            "3:no such device, or the device failed"
+            "3:the machine could not do it: device, memory, threads, native libraries, disk",
+            "70:a mistake in tp4j"
         },
         subcommands = {
             ColumnCommand.class,

@@ -7,11 +7,19 @@ import java.util.ServiceLoader;
 
 /** The one place that finds devices and says why one is missing. Each backend is probed once per process. */
 public final class Backends {
+    /** What was found, once it was looked for. */
+    private static final List<Probe> FOUND = new ArrayList<>();
+
     private Backends() {}
 
     /** What every kind's probe found, CPU first. */
     public static List<Probe> probes() {
-        return Found.PROBES;
+        synchronized (FOUND) { // not in a class's initialiser: if memory or threads are short, one may try again
+            if (FOUND.isEmpty()) {
+                FOUND.addAll(look());
+            }
+            return List.copyOf(FOUND);
+        }
     }
 
     /**
@@ -37,26 +45,22 @@ public final class Backends {
                 .orElseThrow();
     }
 
-    private static final class Found {
-        static final List<Probe> PROBES = look();
-
-        private static List<Probe> look() {
-            List<Probe> probes = new ArrayList<>();
-            for (Backend backend : ServiceLoader.load(Backend.class, Backends.class.getClassLoader())) {
-                probes.add(backend.probe());
-            }
-            for (DeviceKind kind : List.of(DeviceKind.CPU, DeviceKind.CUDA)) {
-                if (probes.stream().noneMatch(probe -> probe.kind() == kind)) {
-                    probes.add(Probe.missing(
-                            kind,
-                            Finding.missing(
-                                    "backend",
-                                    "this build of tp4j has no " + kind.label() + " backend",
-                                    "use a build that has one, or --device cpu")));
-                }
-            }
-            probes.sort(Comparator.comparing(Probe::kind));
-            return List.copyOf(probes);
+    private static List<Probe> look() {
+        List<Probe> probes = new ArrayList<>();
+        for (Backend backend : ServiceLoader.load(Backend.class, Backends.class.getClassLoader())) {
+            probes.add(backend.probe());
         }
+        for (DeviceKind kind : List.of(DeviceKind.CPU, DeviceKind.CUDA)) {
+            if (probes.stream().noneMatch(probe -> probe.kind() == kind)) {
+                probes.add(Probe.missing(
+                        kind,
+                        Finding.missing(
+                                "backend",
+                                "this build of tp4j has no " + kind.label() + " backend",
+                                "use a build that has one, or --device cpu")));
+            }
+        }
+        probes.sort(Comparator.comparing(Probe::kind));
+        return List.copyOf(probes);
     }
 }

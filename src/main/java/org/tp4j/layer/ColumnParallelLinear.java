@@ -9,7 +9,7 @@ import org.tp4j.placement.FeatureSharded;
 import org.tp4j.placement.Member;
 import org.tp4j.placement.Replicated;
 import org.tp4j.placement.ShardPlan;
-import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.MatrixSource;
 
 /**
  * A linear layer split by output features: rank r holds the rows {@code W_r} of W (out, in) and computes
@@ -38,7 +38,7 @@ public final class ColumnParallelLinear {
     }
 
     /** The shard of {@code w} (out, in) that belongs to {@code rank}. */
-    public static ColumnParallelLinear shardOf(Rank rank, HostMatrix w) {
+    public static ColumnParallelLinear shardOf(Rank rank, MatrixSource w) {
         return shardOf(rank, Weight.outIn(w));
     }
 

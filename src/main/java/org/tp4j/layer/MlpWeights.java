@@ -4,7 +4,7 @@ import java.util.Objects;
 import java.util.Optional;
 import org.tp4j.device.Nonlinearity;
 import org.tp4j.tensor.DType;
-import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.MatrixSource;
 
 /**
  * The whole, unsplit parameters of a feed-forward block, in host memory.
@@ -34,7 +34,7 @@ public record MlpWeights(Weight up, Optional<Weight> gate, Nonlinearity nonlinea
     }
 
     /** {@code relu(x W1) W2}, with W1 (in, hidden) and W2 (hidden, out). */
-    public static MlpWeights of(HostMatrix w1, HostMatrix w2) {
+    public static MlpWeights of(MatrixSource w1, MatrixSource w2) {
         return new MlpWeights(Weight.inOut(w1), Optional.empty(), Nonlinearity.RELU, Weight.inOut(w2));
     }
 

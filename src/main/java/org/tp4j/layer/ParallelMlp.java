@@ -6,7 +6,7 @@ import org.tp4j.placement.FeatureSharded;
 import org.tp4j.placement.Partial;
 import org.tp4j.placement.Replicated;
 import org.tp4j.placement.TokenSharded;
-import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.MatrixSource;
 
 /**
  * The transformer's feed-forward block: a column-parallel layer, a nonlinearity on every shard, a row-parallel layer.
@@ -30,7 +30,7 @@ public final class ParallelMlp {
     }
 
     /** The shards of W1 (in, hidden) and W2 (hidden, out) that belong to {@code rank}, with a ReLU between. */
-    public static ParallelMlp shardOf(Rank rank, HostMatrix w1, HostMatrix w2) {
+    public static ParallelMlp shardOf(Rank rank, MatrixSource w1, MatrixSource w2) {
         return shardOf(rank, MlpWeights.of(w1, w2));
     }
 

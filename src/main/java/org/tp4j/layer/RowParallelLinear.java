@@ -10,7 +10,7 @@ import org.tp4j.placement.Member;
 import org.tp4j.placement.Partial;
 import org.tp4j.placement.Replicated;
 import org.tp4j.placement.ShardPlan;
-import org.tp4j.tensor.HostMatrix;
+import org.tp4j.tensor.MatrixSource;
 
 /**
  * A linear layer split by input features: rank r holds the columns {@code W_r} of W (out, in), reads its slice of x, and
@@ -39,7 +39,7 @@ public final class RowParallelLinear {
     }
 
     /** The shard of {@code w} (out, in) that belongs to {@code rank}. */
-    public static RowParallelLinear shardOf(Rank rank, HostMatrix w) {
+    public static RowParallelLinear shardOf(Rank rank, MatrixSource w) {
         return shardOf(rank, Weight.outIn(w));
     }
 

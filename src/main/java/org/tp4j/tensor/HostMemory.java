@@ -24,9 +24,8 @@ public final class HostMemory implements AutoCloseable {
     /** The longest {@link #window}, in bytes. */
     public static final long MAX_WINDOW = 1L << 30;
 
-    private static final Cleaner CLEANER = Cleaner.create();
     private static final AtomicLong LIVE_BYTES = new AtomicLong();
-    private static final AtomicLong COLLECT_ABOVE = new AtomicLong(Pointer.totalPhysicalBytes() / 2);
+    private static final AtomicLong COLLECT_ABOVE = new AtomicLong();
 
     private final long address;
     private final long bytes;
@@ -37,13 +36,14 @@ public final class HostMemory implements AutoCloseable {
         this.bytes = bytes;
         this.address = (block.address() + ALIGNMENT - 1) & -ALIGNMENT;
         this.release = new Release(block, bytes);
-        this.cleanable = CLEANER.register(this, release);
+        this.cleanable = NativeSupport.get().cleaner().register(this, release);
     }
 
     /**
      * A zeroed block.
      *
      * @throws OutOfHostMemoryException if the operating system refuses it
+     * @throws NativeLibraryException if JavaCPP's library does not load
      */
     public static HostMemory allocate(long bytes) {
         HostMemory memory = scratch(bytes);
@@ -64,7 +64,8 @@ public final class HostMemory implements AutoCloseable {
         if (bytes > Long.MAX_VALUE - ALIGNMENT) {
             throw new OutOfHostMemoryException(bytes, liveBytes());
         }
-        if (bytes > COLLECT_ABOVE.get() - liveBytes()) {
+        long half = NativeSupport.get().machineBytes() / 2;
+        if (bytes > Math.max(half, COLLECT_ABOVE.get()) - liveBytes()) {
             freeUnreachable();
         }
         Pointer block = Pointer.calloc(1, bytes + ALIGNMENT);
@@ -90,8 +91,7 @@ public final class HostMemory implements AutoCloseable {
         for (int i = 0; i < 20 && liveBytes() >= before && before > 0; i++) {
             LockSupport.parkNanos(1_000_000);
         }
-        long total = Pointer.totalPhysicalBytes();
-        COLLECT_ABOVE.set(Math.max(total / 2, liveBytes() + total / 16));
+        COLLECT_ABOVE.set(liveBytes() + NativeSupport.get().machineBytes() / 16);
     }
 
     /** Bytes in all blocks of this process that are not yet freed. */

@@ -11,7 +11,7 @@ import java.nio.file.Path;
  * A file could not be read or written as a matrix. The message is one sentence that names the file, the value found in
  * it and what would be right.
  */
-public final class MatrixFileException extends IOException {
+public sealed class MatrixFileException extends IOException permits DiskException {
     private static final long serialVersionUID = 1L;
     private static final int LONGEST_QUOTE = 100;
 
@@ -42,7 +42,7 @@ public final class MatrixFileException extends IOException {
         if (cause instanceof AccessDeniedException) {
             return new MatrixFileException(file, "may not be read by this user: give it read permission", cause);
         }
-        return new MatrixFileException(
+        return new DiskException(
                 file, "cannot be read (" + reason(cause) + "): it must be a file that can be read", cause);
     }
 
@@ -57,7 +57,7 @@ public final class MatrixFileException extends IOException {
                     "may not be written by this user: choose a folder with write permission, or give that permission",
                     cause);
         }
-        return new MatrixFileException(
+        return new DiskException(
                 file,
                 "cannot be written (" + reason(cause) + "): choose a place that can be written and has enough space",
                 cause);

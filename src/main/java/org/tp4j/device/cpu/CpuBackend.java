@@ -7,6 +7,7 @@ import org.tp4j.device.Backend;
 import org.tp4j.device.DeviceKind;
 import org.tp4j.device.Finding;
 import org.tp4j.device.Probe;
+import org.tp4j.tensor.NativeLibraryException;
 
 /** Finds the host's processor, which works wherever OpenBLAS loads. */
 public final class CpuBackend implements Backend {
@@ -38,23 +39,15 @@ public final class CpuBackend implements Backend {
         try {
             return Probe.found(DeviceKind.CPU, List.of(new CpuDevice(library.get(), poisoned)));
         } catch (LinkageError | RuntimeException e) {
+            if (e.getCause() instanceof OutOfMemoryError memory) { // no memory or thread, while the library was loaded
+                throw memory;
+            }
             return Probe.missing(
                     DeviceKind.CPU,
                     Finding.missing(
                             "OpenBLAS",
-                            "OpenBLAS does not load (" + reason(e) + ")",
-                            "use a tp4j jar built for this platform, and let it unpack into ~/.javacpp/cache"
-                                    + " or the folder given by -Dorg.bytedeco.javacpp.cachedir=FOLDER"));
+                            "OpenBLAS does not load (" + NativeLibraryException.reason(e) + ")",
+                            NativeLibraryException.MEND));
         }
-    }
-
-    private static String reason(Throwable failure) {
-        Throwable first = failure;
-        while (first.getCause() != null) {
-            first = first.getCause();
-        }
-        String message = Objects.requireNonNullElse(first.getMessage(), "no message");
-        return first.getClass().getSimpleName() + ": "
-                + message.lines().findFirst().orElse("");
     }
 }

@@ -9,6 +9,7 @@ import org.bytedeco.javacpp.Loader;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerPointer;
 import org.bytedeco.openblas.global.openblas_nolapack;
+import org.bytedeco.openblas.presets.openblas_nolapack.SetNumThreads;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.WeightLayout;
 
@@ -37,7 +38,23 @@ final class OpenBlas {
 
     private OpenBlas() {
         Loader.load(openblas_nolapack.class);
-        openblas_nolapack.blas_set_num_threads(1);
+        useOneThread();
+    }
+
+    /**
+     * JavaCPP's own {@code blas_set_num_threads} does the same through a pointer with a deallocator, which it refuses to
+     * make where the process holds more than four times {@code -Xmx}. This one lies in memory of ours: one C pointer, and
+     * one that JavaCPP uses for calls of Java.
+     */
+    private static void useOneThread() {
+        Pointer place = Pointer.calloc(2, Long.BYTES);
+        try {
+            new SetNumThreads(place)
+                    .put(Loader.addressof("openblas_set_num_threads"))
+                    .call(1);
+        } finally {
+            Pointer.free(place);
+        }
     }
 
     /**

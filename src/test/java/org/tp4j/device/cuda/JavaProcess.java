@@ -41,6 +41,12 @@ public final class JavaProcess {
         return this;
     }
 
+    /** With so large a heap, as {@code -Xmx} takes it. */
+    public JavaProcess heap(String size) {
+        options.add("-Xmx" + size);
+        return this;
+    }
+
     public JavaProcess variable(String name, Object value) {
         environment.put(name, value.toString());
         return this;
