@@ -495,11 +495,11 @@ def two_writers(program, folder):
 
 
 def full_disk(program, folder):
-    """No space: exit code 2, one sentence, nothing left."""
+    """No space: exit code 3, one sentence, nothing left."""
     arguments = large_output(folder, tokens=400)
     os.symlink("/dev/full", folder / "full.npy")
     done = program.run(*arguments, "--out", folder / "full.npy")
-    require(done.returncode == 2, f"exit code {done.returncode}: {done.stderr}")
+    require(done.returncode == 3, f"exit code {done.returncode}: {done.stderr}")
     require_sentence(done.stderr)
     before = set(os.listdir(folder))
     limit = 1 << 20
@@ -509,7 +509,7 @@ def full_disk(program, folder):
         folder / "limited.npy",
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit)),
     )
-    require(done.returncode == 2, f"exit code {done.returncode}: {done.stderr}")
+    require(done.returncode == 3, f"exit code {done.returncode}: {done.stderr}")
     require_sentence(done.stderr)
     require(set(os.listdir(folder)) == before, "a partial file is left")
 
