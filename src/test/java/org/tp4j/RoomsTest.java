@@ -55,7 +55,7 @@ final class RoomsTest {
             .that()
             .resideOutsideOfPackage("org.tp4j.device.cpu..")
             .and()
-            .haveNameNotMatching("org\\.tp4j\\.tensor\\.Host(Memory|Matrix)(\\$.*)?")
+            .haveNameNotMatching("org\\.tp4j\\.tensor\\.(HostMemory|NativeSupport)(\\$.*)?")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("org.bytedeco.javacpp..");

@@ -4,6 +4,7 @@ import java.io.UncheckedIOException;
 import java.util.Optional;
 import org.tp4j.bench.PeerException;
 import org.tp4j.comm.CollectiveException;
+import org.tp4j.comm.OutOfThreadsException;
 import org.tp4j.comm.RankException;
 import org.tp4j.device.DeviceException;
 import org.tp4j.device.NoDeviceException;
@@ -46,6 +47,7 @@ record Failure(Optional<String> sentence, int exitCode) {
         if (cause instanceof NoDeviceException
                 || cause instanceof DeviceException
                 || cause instanceof OutOfHostMemoryException
+                || cause instanceof OutOfThreadsException
                 || cause instanceof RankException
                 || cause instanceof CollectiveException
                 || cause instanceof InterruptedException) {
