@@ -40,8 +40,11 @@ std::string Accesses::note(Ranges& ranges, const char* verb, Address begin, std:
         if (!inReach(found->owner)) {
             return std::string(verb) + " " + found->describe() + " without peer access";
         }
+        const std::string refused = first(*found);
+        if (!refused.empty()) {
+            return verb + (" " + found->describe()) + ", which " + refused;
+        }
         recent[next++ % recent.size()] = found;
-        first(*found);
     }
     ranges.add(begin, bytes);
     return "";

@@ -30,8 +30,8 @@ public:
     std::string tryRead(Address begin, std::uint64_t bytes) { return note(reads, "reads", begin, bytes); }
     std::string tryWrite(Address begin, std::uint64_t bytes) { return note(writes, "writes", begin, bytes); }
 
-    /** Called at the first access of each allocation, and perhaps again. */
-    void onFirst(std::function<void(const Allocation&)> visit) { first = std::move(visit); }
+    /** Asked at the first access of each allocation, and perhaps again, what is wrong with it. */
+    void onFirst(std::function<std::string(const Allocation&)> visit) { first = std::move(visit); }
 
     /** From now on only these devices' memory is in reach. */
     void reach(DeviceSet devices) { reachable = devices; }
@@ -48,7 +48,7 @@ private:
     DeviceSet reachable;
     Ranges reads;
     Ranges writes;
-    std::function<void(const Allocation&)> first = [](const Allocation&) {};
+    std::function<std::string(const Allocation&)> first = [](const Allocation&) { return ""; };
     /** Enough for the parts and destinations of a reduction, between which a kernel goes back and forth. */
     std::array<const Allocation*, 24> recent{};
     std::size_t next = 0;

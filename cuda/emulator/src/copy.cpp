@@ -26,13 +26,12 @@ int ownerOf(Emulator& machine, const Side& side) {
 
 void checkReach(Emulator& machine, const Stream& stream, const Side& side) {
     const int owner = ownerOf(machine, side);
-    require(owner == hostOwner || (machine.device(stream.device).reachable >> owner & 1) != 0,
-            CUDA_ERROR_INVALID_VALUE);
+    require(owner == hostOwner || machine.device(stream.device).reaches(owner), CUDA_ERROR_INVALID_VALUE);
 }
 
 // What the host's memory holds now, packed: the host may change it as soon as the call returns.
 Staging stage(Copy& copy) {
-    auto staging = std::make_shared<std::vector<std::byte>>(copy.width * copy.height * copy.depth);
+    auto staging = std::make_shared<std::vector<std::byte>>(copy.bytes());
     std::byte* next = staging->data();
     for (std::size_t z = 0; z < copy.depth; z++) {
         for (std::size_t y = 0; y < copy.height; y++, next += copy.width) {
@@ -66,10 +65,14 @@ void moveAll(const Copy& copy, Accesses& accesses, bool corrupt) {
     }
 }
 
-bool betweenDevices(Emulator& machine, const Copy& copy) {
+// The driver stages what goes between two devices through the host, and that always arrives, until one of the two may
+// reach the other; from then on it goes over their link.
+Fate fateOf(Emulator& machine, const Copy& copy) {
     const int from = ownerOf(machine, copy.source);
     const int to = ownerOf(machine, copy.destination);
-    return from != hostOwner && to != hostOwner && from != to;
+    const bool staged = from == hostOwner || to == hostOwner || from == to ||
+                        (!machine.device(from).reaches(to) && !machine.device(to).reaches(from));
+    return staged ? Fate::arrives : machine.settings.links.between(from, to).copy(copy.bytes());
 }
 
 }  // namespace
@@ -85,18 +88,21 @@ void enqueueCopy(Emulator& machine, const char* call, Stream& stream, Copy copy,
         checkReach(machine, stream, copy.source);
         checkReach(machine, stream, copy.destination);
     }
-    const bool corrupt = machine.settings.garblesCopies() && betweenDevices(machine, copy);
+    const Fate fate = fateOf(machine, copy);
     const bool hostWaits = copy.destination.pageable;
     const Staging staging = copy.source.pageable ? stage(copy) : nullptr;
     const int device = stream.device;
     const OperationPtr operation = machine.enqueue(
         stream, call,
-        [&machine, copy, staging, route, corrupt, device](Accesses& accesses) {
+        [&machine, copy, staging, route, fate, device](Accesses& accesses) {
             machine.faults.strike("copy", device);
             if (route == Route::peer) {
                 accesses.reach(allDevices);
             }
-            moveAll(copy, accesses, corrupt);
+            if (fate == Fate::hangs) {
+                throw Hang();
+            }
+            moveAll(copy, accesses, fate == Fate::garbled);
         },
         std::move(needs));
     if (hostWaits) {

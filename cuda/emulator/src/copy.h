@@ -27,7 +27,8 @@ struct Copy {
     std::size_t height = 1;
     std::size_t depth = 1;
 
-    bool empty() const { return width == 0 || height == 0 || depth == 0; }
+    std::size_t bytes() const { return width * height * depth; }
+    bool empty() const { return bytes() == 0; }
     std::size_t extent(const Side& side) const { return (depth - 1) * side.plane + (height - 1) * side.pitch + width; }
 };
 

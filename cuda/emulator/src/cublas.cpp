@@ -1,7 +1,9 @@
 // libcublas.so.12 and libcublas.so.13: the calls that the program makes. Everything they work on is libcuda.so.1's.
 
+#include "crossing.h"
 #include "cublas_api.h"
 #include "emulator.h"
+#include "garbage.h"
 #include "gemm.h"
 
 #include <mutex>
@@ -75,7 +77,7 @@ const char* nameOf(cublasStatus_t status) {
 template <typename Body>
 cublasStatus_t blasCall(const char* symbol, Body body) noexcept {
     Emulator& machine = Emulator::root();
-    std::lock_guard<std::mutex> lock(machine.mutex);
+    std::unique_lock<std::mutex> lock(machine.mutex);
     try {
         try {
             machine.faults.strike(plainName(symbol), currentContexts().empty() ? -1 : currentContexts().back());
@@ -86,6 +88,11 @@ cublasStatus_t blasCall(const char* symbol, Body body) noexcept {
         return CUBLAS_STATUS_SUCCESS;
     } catch (const BlasError& error) {
         return error.status;
+    } catch (const Hang&) {
+        return statusOf(machine.waitForever(lock));
+    } catch (const UnknownHandle& error) {
+        machine.reports.add(plainName(symbol) + ": " + error.what());
+        return statusOf(error.code);
     } catch (const DriverError& error) {
         return statusOf(error.code);
     } catch (const Dropped&) {
@@ -96,9 +103,14 @@ cublasStatus_t blasCall(const char* symbol, Body body) noexcept {
     }
 }
 
-BlasHandle& handleOf(Emulator& machine, cublasHandle_t handle) {
-    demand(machine.blasHandles.holds(handle), CUBLAS_STATUS_NOT_INITIALIZED);
-    return machine.blasHandles.get(handle);
+/** A call that answers more than a status, which holds garbage if it fails. */
+template <typename Body, typename... Values>
+cublasStatus_t blasCall(const char* symbol, const Answers<Values...>& answers, Body body) noexcept {
+    const cublasStatus_t status = blasCall(symbol, body);
+    if (status != CUBLAS_STATUS_SUCCESS) {
+        answers.spoil();
+    }
+    return status;
 }
 
 void restoreOwnWorkspace(BlasHandle& handle) {
@@ -189,7 +201,7 @@ Gemm planned(const Arguments& call, const BlasHandle& handle) {
 
 cublasStatus_t gemm(const char* symbol, const Arguments& call) {
     return blasCall(symbol, [&](Emulator& machine) {
-        const BlasHandle& handle = handleOf(machine, call.handle);
+        const BlasHandle& handle = machine.blasHandles.get(call.handle);
         check(call);
         if (call.m == 0 || call.n == 0 || call.batch == 0) {
             return;
@@ -205,7 +217,7 @@ cublasStatus_t gemm(const char* symbol, const Arguments& call) {
             std::to_string(call.m) + " x " + std::to_string(call.n) + " x " + std::to_string(call.k);
         machine.enqueue(stream, plainName(symbol) + " " + size, [&machine, product, device](Accesses& accesses) {
             machine.faults.strike("gemm", device);
-            multiply(product, accesses);
+            Crossing(machine.settings.links, device, accesses).run([&] { multiply(product, accesses); });
         });
     });
 }
@@ -213,7 +225,7 @@ cublasStatus_t gemm(const char* symbol, const Arguments& call) {
 }  // namespace
 
 BLAS_CALL cublasCreate_v2(cublasHandle_t* handle) {
-    return blasCall(__func__, [&](Emulator& machine) {
+    return blasCall(__func__, Answers(handle), [&](Emulator& machine) {
         demand(machine.memory != nullptr, CUBLAS_STATUS_NOT_INITIALIZED);
         const Device& device = machine.current();
         const Address workspace = machine.memory->allocate(device.ordinal, ownWorkspaceBytes).begin;
@@ -225,7 +237,7 @@ BLAS_CALL cublasCreate_v2(cublasHandle_t* handle) {
 // Waits for the device, as cuBLAS does: its own workspace is about to go.
 BLAS_CALL cublasDestroy_v2(cublasHandle_t handle) {
     return blasCall(__func__, [&](Emulator& machine) {
-        const BlasHandle gone = handleOf(machine, handle);
+        const BlasHandle gone = machine.blasHandles.get(handle);
         machine.blasHandles.remove(handle);
         machine.timeline.finishAll(gone.device);
         Allocation& workspace = *machine.memory->find(gone.ownWorkspace);
@@ -264,7 +276,7 @@ BLAS_CALL cublasGetProperty(libraryPropertyType_t property, int* value) {
 // As documented, this also resets the workspace to the handle's own.
 BLAS_CALL cublasSetStream_v2(cublasHandle_t handle, CUstream stream) {
     return blasCall(__func__, [&](Emulator& machine) {
-        BlasHandle& found = handleOf(machine, handle);
+        BlasHandle& found = machine.blasHandles.get(handle);
         machine.stream(stream);
         found.stream = stream;
         restoreOwnWorkspace(found);
@@ -272,39 +284,45 @@ BLAS_CALL cublasSetStream_v2(cublasHandle_t handle, CUstream stream) {
 }
 
 BLAS_CALL cublasGetStream_v2(cublasHandle_t handle, CUstream* stream) {
-    return blasCall(__func__, [&](Emulator& machine) { *stream = handleOf(machine, handle).stream; });
+    return blasCall(__func__, Answers(stream),
+                    [&](Emulator& machine) { *stream = machine.blasHandles.get(handle).stream; });
 }
 
 BLAS_CALL cublasSetWorkspace_v2(cublasHandle_t handle, void* workspace, std::size_t bytes) {
     return blasCall(__func__, [&](Emulator& machine) {
-        BlasHandle& found = handleOf(machine, handle);
+        BlasHandle& found = machine.blasHandles.get(handle);
         const auto begin = reinterpret_cast<Address>(workspace);
         demand(begin % workspaceAlignment == 0, CUBLAS_STATUS_INVALID_VALUE);
-        demand(bytes == 0 || machine.memory->complaint(begin, bytes).empty(), CUBLAS_STATUS_INVALID_VALUE);
+        const std::string wrong = bytes == 0 ? "" : machine.memory->complaint(begin, bytes);
+        if (!wrong.empty()) {
+            machine.reports.add("cublasSetWorkspace gives " + wrong);
+            throw BlasError{CUBLAS_STATUS_INVALID_VALUE};
+        }
         found.workspace = begin;
         found.workspaceBytes = bytes;
     });
 }
 
 BLAS_CALL cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode) {
-    return blasCall(__func__, [&](Emulator& machine) { handleOf(machine, handle).mathMode = mode; });
+    return blasCall(__func__, [&](Emulator& machine) { machine.blasHandles.get(handle).mathMode = mode; });
 }
 
 BLAS_CALL cublasGetMathMode(cublasHandle_t handle, cublasMath_t* mode) {
-    return blasCall(__func__,
-                    [&](Emulator& machine) { *mode = static_cast<cublasMath_t>(handleOf(machine, handle).mathMode); });
+    return blasCall(__func__, Answers(mode), [&](Emulator& machine) {
+        *mode = static_cast<cublasMath_t>(machine.blasHandles.get(handle).mathMode);
+    });
 }
 
 BLAS_CALL cublasSetPointerMode_v2(cublasHandle_t handle, cublasPointerMode_t mode) {
     return blasCall(__func__, [&](Emulator& machine) {
-        handleOf(machine, handle);
+        machine.blasHandles.get(handle);
         demand(mode == CUBLAS_POINTER_MODE_HOST, CUBLAS_STATUS_NOT_SUPPORTED);
     });
 }
 
 BLAS_CALL cublasGetPointerMode_v2(cublasHandle_t handle, cublasPointerMode_t* mode) {
-    return blasCall(__func__, [&](Emulator& machine) {
-        handleOf(machine, handle);
+    return blasCall(__func__, Answers(mode), [&](Emulator& machine) {
+        machine.blasHandles.get(handle);
         *mode = CUBLAS_POINTER_MODE_HOST;
     });
 }

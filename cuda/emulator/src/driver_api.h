@@ -20,6 +20,7 @@ CUresult cuDeviceTotalMem_v2(std::size_t* bytes, CUdevice device);
 CUresult cuDeviceGetAttribute(int* value, int which, CUdevice device);
 CUresult cuDeviceComputeCapability(int* major, int* minor, CUdevice device);
 CUresult cuDeviceCanAccessPeer(int* can, CUdevice device, CUdevice peer);
+CUresult cuDeviceGetP2PAttribute(int* value, int which, CUdevice source, CUdevice destination);
 CUresult cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice ordinal);
 CUresult cuDevicePrimaryCtxRelease_v2(CUdevice ordinal);
 CUresult cuDevicePrimaryCtxGetState(CUdevice ordinal, unsigned* flags, int* active);

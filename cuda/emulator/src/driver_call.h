@@ -2,6 +2,7 @@
 #pragma once
 
 #include "emulator.h"
+#include "garbage.h"
 
 #include <new>
 #include <stdexcept>
@@ -14,7 +15,7 @@ namespace emulator {
 template <typename Body>
 CUresult driverCall(const char* symbol, Body body) noexcept {
     Emulator& machine = Emulator::root();
-    std::lock_guard<std::mutex> lock(machine.mutex);
+    std::unique_lock<std::mutex> lock(machine.mutex);
     const int device = currentContexts().empty() ? -1 : currentContexts().back();
     try {
         try {
@@ -28,6 +29,11 @@ CUresult driverCall(const char* symbol, Body body) noexcept {
         }
     } catch (const Dropped&) {
         return CUDA_SUCCESS;
+    } catch (const Hang&) {
+        return machine.waitForever(lock);
+    } catch (const UnknownHandle& error) {
+        machine.reports.add(plainName(symbol) + ": " + error.what());
+        return error.code;
     } catch (const DriverError& error) {
         return error.code;
     } catch (const std::bad_alloc&) {
@@ -38,9 +44,19 @@ CUresult driverCall(const char* symbol, Body body) noexcept {
     }
 }
 
+/** A call that answers more than a code, which holds garbage if it fails. */
+template <typename Body, typename... Values>
+CUresult driverCall(const char* symbol, const Answers<Values...>& answers, Body body) noexcept {
+    const CUresult code = driverCall(symbol, body);
+    if (code != CUDA_SUCCESS) {
+        answers.spoil();
+    }
+    return code;
+}
+
 /**
- * A call that orders the work of devices and of the host. Whoever watches these calls may drop it: then `instead` counts what
- * nobody gets to know.
+ * A call that orders the work of devices and of the host. Whoever watches these calls may drop it: then `instead`
+ * counts what nobody gets to know.
  */
 template <typename Body, typename Instead>
 CUresult orderingCall(const char* symbol, Body body, Instead instead) noexcept {

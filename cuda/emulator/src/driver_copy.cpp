@@ -72,15 +72,9 @@ Copy spatial(Emulator& machine, const CUDA_MEMCPY3D_PEER& c) {
         c.WidthInBytes, c.Height, c.Depth};
 }
 
-int ordinalOf(Emulator& machine, CUcontext context) {
-    const auto number = reinterpret_cast<std::uintptr_t>(context) >> 12;
-    require(number >= 1 && number <= machine.devices.size(), CUDA_ERROR_INVALID_CONTEXT);
-    return static_cast<int>(number) - 1;
-}
-
 /** A peer copy names the context of each side, which has to be its memory's. */
 void checkOwner(Emulator& machine, CUcontext context, const Side& side) {
-    const Device& device = machine.device(ordinalOf(machine, context));
+    const Device& device = machine.device(context);
     const Allocation* allocation = machine.memory->find(side.begin);
     require(device.retained > 0, CUDA_ERROR_INVALID_CONTEXT);
     require(device.dead == CUDA_SUCCESS, device.dead);
@@ -96,7 +90,7 @@ void checkOwners(Emulator& machine, const Copy& copy, CUcontext source, CUcontex
 void copyPeerNow(Emulator& machine, const char* call, const Copy& copy, CUcontext source, CUcontext destination) {
     checkOwners(machine, copy, source, destination);
     std::vector<OperationPtr> needs;
-    const int ends[] = {ordinalOf(machine, source), ordinalOf(machine, destination)};
+    const int ends[] = {machine.device(source).ordinal, machine.device(destination).ordinal};
     machine.streams.forEach([&](const Stream& stream) {
         if (stream.last && (stream.device == ends[0] || stream.device == ends[1])) {
             needs.push_back(stream.last);

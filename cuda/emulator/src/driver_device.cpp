@@ -92,25 +92,30 @@ int attribute(const Emulator& machine, int which) {
     }
 }
 
-// A context's handle names its device, so that it is the same after every release and retain.
-CUcontext handleOf(const Device& device) {
-    return reinterpret_cast<CUcontext>((static_cast<std::uintptr_t>(device.ordinal) + 1) << 12);
-}
-
-Device& deviceOf(Emulator& machine, CUcontext context) {
-    const auto number = reinterpret_cast<std::uintptr_t>(context);
-    require(number >> 12 >= 1 && number >> 12 <= machine.devices.size() && (number & 0xfff) == 0,
-            CUDA_ERROR_INVALID_CONTEXT);
-    return machine.device(static_cast<int>((number >> 12) - 1));
-}
-
 void copyText(const std::string& text, char* into, int length) {
     require(into != nullptr && length > 0, CUDA_ERROR_INVALID_VALUE);
     std::snprintf(into, static_cast<std::size_t>(length), "%s", text.c_str());
 }
 
 bool reaches(const Emulator& machine, int from, int to) {
-    return from != to && machine.settings.peers != Peers::none;
+    return from != to && machine.settings.links.between(from, to).reaches;
+}
+
+// https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html, CUdevice_P2PAttribute.
+int peerAttribute(const Emulator& machine, int which, int from, int to) {
+    const bool reached = reaches(machine, from, to);
+    const bool atomics = reached && machine.settings.links.between(from, to).atomics;
+    switch (which) {
+        case 1:  // how the pair ranks among all, 0 the fastest
+            return atomics ? 0 : 1;
+        case 2:  // whether there is access
+        case 4:  // and to arrays
+            return reached ? 1 : 0;
+        case 3:  // whether atomic operations work
+            return atomics ? 1 : 0;
+        default:
+            throw DriverError(CUDA_ERROR_INVALID_VALUE);
+    }
 }
 
 }  // namespace
@@ -145,11 +150,12 @@ DRIVER_CALL cuGetErrorString(CUresult code, const char** text) {
 }
 
 DRIVER_CALL cuDeviceGetCount(int* count) {
-    return driverCall(__func__, [&](Emulator& machine) { *count = static_cast<int>(machine.devices.size()); });
+    return driverCall(__func__, Answers(count),
+                      [&](Emulator& machine) { *count = static_cast<int>(machine.devices.size()); });
 }
 
 DRIVER_CALL cuDeviceGet(CUdevice* device, int ordinal) {
-    return driverCall(__func__, [&](Emulator& machine) { *device = machine.device(ordinal).ordinal; });
+    return driverCall(__func__, Answers(device), [&](Emulator& machine) { *device = machine.device(ordinal).ordinal; });
 }
 
 DRIVER_CALL cuDeviceGetName(char* name, int length, CUdevice device) {
@@ -159,7 +165,7 @@ DRIVER_CALL cuDeviceGetName(char* name, int length, CUdevice device) {
 }
 
 DRIVER_CALL cuDeviceGetUuid(CUuuid* uuid, CUdevice device) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(uuid), [&](Emulator& machine) {
         std::memset(uuid->bytes, 0, sizeof uuid->bytes);
         std::snprintf(uuid->bytes, sizeof uuid->bytes, "emulated%d", machine.device(device).ordinal);
     });
@@ -174,21 +180,21 @@ DRIVER_CALL cuDeviceGetPCIBusId(char* id, int length, CUdevice device) {
 }
 
 DRIVER_CALL cuDeviceTotalMem_v2(std::size_t* bytes, CUdevice device) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(bytes), [&](Emulator& machine) {
         machine.device(device);
         *bytes = machine.settings.memoryMiB << 20;
     });
 }
 
 DRIVER_CALL cuDeviceGetAttribute(int* value, int which, CUdevice device) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(value), [&](Emulator& machine) {
         machine.device(device);
         *value = attribute(machine, which);
     });
 }
 
 DRIVER_CALL cuDeviceComputeCapability(int* major, int* minor, CUdevice device) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(major, minor), [&](Emulator& machine) {
         machine.device(device);
         *major = machine.settings.capability / 10;
         *minor = machine.settings.capability % 10;
@@ -196,17 +202,26 @@ DRIVER_CALL cuDeviceComputeCapability(int* major, int* minor, CUdevice device) {
 }
 
 DRIVER_CALL cuDeviceCanAccessPeer(int* can, CUdevice device, CUdevice peer) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(can), [&](Emulator& machine) {
         *can = reaches(machine, machine.device(device).ordinal, machine.device(peer).ordinal) ? 1 : 0;
     });
 }
 
+DRIVER_CALL cuDeviceGetP2PAttribute(int* value, int which, CUdevice source, CUdevice destination) {
+    return driverCall(__func__, Answers(value), [&](Emulator& machine) {
+        const int from = machine.device(source).ordinal;
+        const int to = machine.device(destination).ordinal;
+        require(from != to, CUDA_ERROR_INVALID_DEVICE);
+        *value = peerAttribute(machine, which, from, to);
+    });
+}
+
 DRIVER_CALL cuDevicePrimaryCtxRetain(CUcontext* context, CUdevice ordinal) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(context), [&](Emulator& machine) {
         Device& device = machine.device(ordinal);
         require(device.dead == CUDA_SUCCESS, device.dead);
         device.retained++;
-        *context = handleOf(device);
+        *context = contextOf(device);
     });
 }
 
@@ -222,7 +237,7 @@ DRIVER_CALL cuDevicePrimaryCtxRelease_v2(CUdevice ordinal) {
 }
 
 DRIVER_CALL cuDevicePrimaryCtxGetState(CUdevice ordinal, unsigned* flags, int* active) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(flags, active), [&](Emulator& machine) {
         *flags = 0;
         *active = machine.device(ordinal).retained > 0 ? 1 : 0;
     });
@@ -239,45 +254,45 @@ DRIVER_CALL cuCtxSetCurrent(CUcontext context) {
             stack.pop_back();
         }
         if (context != nullptr) {
-            stack.push_back(deviceOf(machine, context).ordinal);
+            stack.push_back(machine.device(context).ordinal);
         }
     });
 }
 
 DRIVER_CALL cuCtxGetCurrent(CUcontext* context) {
-    return driverCall(__func__, [&](Emulator& machine) {
-        *context = currentContexts().empty() ? nullptr : handleOf(machine.device(currentContexts().back()));
+    return driverCall(__func__, Answers(context), [&](Emulator& machine) {
+        *context = currentContexts().empty() ? nullptr : contextOf(machine.device(currentContexts().back()));
     });
 }
 
 DRIVER_CALL cuCtxPushCurrent_v2(CUcontext context) {
     return driverCall(__func__,
-                      [&](Emulator& machine) { currentContexts().push_back(deviceOf(machine, context).ordinal); });
+                      [&](Emulator& machine) { currentContexts().push_back(machine.device(context).ordinal); });
 }
 
 DRIVER_CALL cuCtxPopCurrent_v2(CUcontext* context) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(context), [&](Emulator& machine) {
         require(!currentContexts().empty(), CUDA_ERROR_INVALID_CONTEXT);
         if (context != nullptr) {
-            *context = handleOf(machine.device(currentContexts().back()));
+            *context = contextOf(machine.device(currentContexts().back()));
         }
         currentContexts().pop_back();
     });
 }
 
 DRIVER_CALL cuCtxGetDevice(CUdevice* device) {
-    return driverCall(__func__, [&](Emulator&) {
+    return driverCall(__func__, Answers(device), [&](Emulator&) {
         require(!currentContexts().empty(), CUDA_ERROR_INVALID_CONTEXT);
         *device = currentContexts().back();
     });
 }
 
 DRIVER_CALL cuCtxGetApiVersion(CUcontext, unsigned* version) {
-    return driverCall(__func__, [&](Emulator&) { *version = 3020; });
+    return driverCall(__func__, Answers(version), [&](Emulator&) { *version = 3020; });
 }
 
 DRIVER_CALL cuCtxGetStreamPriorityRange(int* least, int* greatest) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(least, greatest), [&](Emulator& machine) {
         machine.current();
         *least = 0;
         *greatest = 0;
@@ -298,7 +313,7 @@ DRIVER_CALL cuCtxSynchronize() {
 DRIVER_CALL cuCtxEnablePeerAccess(CUcontext peer, unsigned flags) {
     return driverCall(__func__, [&](Emulator& machine) {
         Device& here = machine.current();
-        const Device& there = deviceOf(machine, peer);
+        const Device& there = machine.device(peer);
         require(flags == 0, CUDA_ERROR_INVALID_VALUE);
         require(there.retained > 0, CUDA_ERROR_INVALID_CONTEXT);
         require(reaches(machine, here.ordinal, there.ordinal), CUDA_ERROR_PEER_ACCESS_UNSUPPORTED);
@@ -311,8 +326,8 @@ DRIVER_CALL cuCtxEnablePeerAccess(CUcontext peer, unsigned flags) {
 DRIVER_CALL cuCtxDisablePeerAccess(CUcontext peer) {
     return driverCall(__func__, [&](Emulator& machine) {
         Device& here = machine.current();
-        const DeviceSet bit = DeviceSet{1} << deviceOf(machine, peer).ordinal;
-        require((here.reachable & bit) != 0 && here.ordinal != deviceOf(machine, peer).ordinal,
+        const DeviceSet bit = DeviceSet{1} << machine.device(peer).ordinal;
+        require((here.reachable & bit) != 0 && here.ordinal != machine.device(peer).ordinal,
                 CUDA_ERROR_PEER_ACCESS_NOT_ENABLED);
         here.reachable &= ~bit;
     });

@@ -1,5 +1,6 @@
 // Driver calls that give out memory, take it back and fill it.
 
+#include "crossing.h"
 #include "driver_api.h"
 #include "driver_call.h"
 
@@ -17,13 +18,20 @@ Allocation& liveAt(Emulator& machine, Address begin, const char* call) {
     Allocation* allocation = machine.memory->find(begin);
     if (allocation != nullptr && !allocation->live) {
         machine.reports.add(std::string(call) + ": freed twice: " + allocation->describe());
+        throw DriverError(CUDA_ERROR_INVALID_VALUE);
     }
-    require(allocation != nullptr && allocation->live && allocation->begin == begin, CUDA_ERROR_INVALID_VALUE);
+    if (allocation == nullptr || allocation->begin != begin) {
+        refuseHandle(CUDA_ERROR_INVALID_VALUE, "beginning of an allocation", begin);
+    }
     return *allocation;
 }
 
-// A driver may or may not wait here; a program that relies on it frees what a device still uses.
+// A driver may or may not wait here; a program that relies on it frees what a device still uses. For a device that
+// hangs it does wait.
 void checkIdle(Emulator& machine, const Allocation& allocation, const char* call) {
+    if (machine.timeline.hangs(allocation.owner == hostOwner ? machine.current().ordinal : allocation.owner)) {
+        throw Hang();
+    }
     const auto user = machine.races.unknownTo(machine.timeline.hostClock(), allocation.begin, allocation.end());
     if (user) {
         machine.reports.add(std::string(call) + ": frees " + allocation.describe() + ", used by " + *user +
@@ -56,6 +64,13 @@ void fillRow(const Fill& fill, Address row) {
     }
 }
 
+void fillAll(const Fill& fill, Accesses& accesses) {
+    for (std::size_t row = 0; row < fill.height; row++) {
+        accesses.write(fill.begin + row * fill.pitch, fill.rowBytes());
+        fillRow(fill, fill.begin + row * fill.pitch);
+    }
+}
+
 void enqueueFill(Emulator& machine, const char* call, const Fill& fill, CUstream handle) {
     Stream& stream = machine.currentStream(handle);
     require(fill.begin % fill.elementBytes == 0, CUDA_ERROR_INVALID_VALUE);
@@ -69,11 +84,8 @@ void enqueueFill(Emulator& machine, const char* call, const Fill& fill, CUstream
         machine.reports.add(std::string(call) + " writes " + wrong);
         throw DriverError(CUDA_ERROR_INVALID_VALUE);
     }
-    machine.enqueue(stream, call, [fill](Accesses& accesses) {
-        for (std::size_t row = 0; row < fill.height; row++) {
-            accesses.write(fill.begin + row * fill.pitch, fill.rowBytes());
-            fillRow(fill, fill.begin + row * fill.pitch);
-        }
+    machine.enqueue(stream, call, [&machine, fill, device = stream.device](Accesses& accesses) {
+        Crossing(machine.settings.links, device, accesses).run([&] { fillAll(fill, accesses); });
     });
 }
 
@@ -84,7 +96,7 @@ CUresult fill(const char* call, const Fill& fill, CUstream stream) {
 }  // namespace
 
 DRIVER_CALL cuMemAlloc_v2(CUdeviceptr* pointer, std::size_t bytes) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(pointer), [&](Emulator& machine) {
         const Device& device = machine.current();
         require(bytes > 0, CUDA_ERROR_INVALID_VALUE);
         require(bytes <= capacity(machine) - machine.memory->liveBytes(device.ordinal), CUDA_ERROR_OUT_OF_MEMORY);
@@ -106,14 +118,14 @@ DRIVER_CALL cuMemFree_v2(CUdeviceptr pointer) {
 }
 
 DRIVER_CALL cuMemGetInfo_v2(std::size_t* free, std::size_t* total) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(free, total), [&](Emulator& machine) {
         *total = capacity(machine);
         *free = *total - machine.memory->liveBytes(machine.current().ordinal);
     });
 }
 
 DRIVER_CALL cuMemGetAddressRange_v2(CUdeviceptr* base, std::size_t* bytes, CUdeviceptr pointer) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(base, bytes), [&](Emulator& machine) {
         const Allocation* allocation = machine.memory->find(pointer);
         require(allocation != nullptr && allocation->live, CUDA_ERROR_NOT_FOUND);
         *base = allocation->begin;
@@ -122,11 +134,11 @@ DRIVER_CALL cuMemGetAddressRange_v2(CUdeviceptr* base, std::size_t* bytes, CUdev
 }
 
 DRIVER_CALL cuMemAllocHost_v2(void** pointer, std::size_t bytes) {
-    return driverCall(__func__, [&](Emulator& machine) { pinned(machine, pointer, bytes); });
+    return driverCall(__func__, Answers(pointer), [&](Emulator& machine) { pinned(machine, pointer, bytes); });
 }
 
 DRIVER_CALL cuMemHostAlloc(void** pointer, std::size_t bytes, unsigned) {
-    return driverCall(__func__, [&](Emulator& machine) { pinned(machine, pointer, bytes); });
+    return driverCall(__func__, Answers(pointer), [&](Emulator& machine) { pinned(machine, pointer, bytes); });
 }
 
 DRIVER_CALL cuMemFreeHost(void* pointer) {
@@ -165,7 +177,7 @@ DRIVER_CALL cuMemHostUnregister(void* pointer) {
 }
 
 DRIVER_CALL cuMemHostGetDevicePointer_v2(CUdeviceptr* device, void* host, unsigned) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(device), [&](Emulator& machine) {
         const Allocation* allocation = machine.memory->find(reinterpret_cast<Address>(host));
         require(allocation != nullptr && allocation->live && allocation->owner == hostOwner, CUDA_ERROR_INVALID_VALUE);
         *device = reinterpret_cast<Address>(host);

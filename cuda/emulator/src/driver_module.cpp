@@ -1,12 +1,12 @@
 // Driver calls about modules and kernels.
 
+#include "crossing.h"
 #include "driver_api.h"
 #include "driver_call.h"
 
 #include <algorithm>
 #include <cstring>
 #include <fstream>
-#include <set>
 #include <sstream>
 
 using namespace emulator;
@@ -58,7 +58,7 @@ void load(Emulator& machine, CUmodule* handle, const std::string& text) {
 }
 
 CUresult loadData(const char* call, CUmodule* module, const void* image) {
-    return driverCall(call, [&](Emulator& machine) {
+    return driverCall(call, Answers(module), [&](Emulator& machine) {
         require(image != nullptr, CUDA_ERROR_INVALID_VALUE);
         load(machine, module, static_cast<const char*>(image));
     });
@@ -80,36 +80,6 @@ void checkExtents(const Extent& grid, const Extent& block) {
     require(block.x <= 1024 && block.y <= 1024 && block.z <= 64 && block.count() <= 1024, CUDA_ERROR_INVALID_VALUE);
 }
 
-/** A link between two devices that garbles: for as long as a kernel runs, what it touches of another device is
- * inverted. */
-class BrokenLink {
-public:
-    explicit BrokenLink(int kernelsDevice) : home(kernelsDevice) {}
-    ~BrokenLink() {
-        for (const Allocation* each : garbled) {
-            invert(*each);
-        }
-    }
-    BrokenLink(const BrokenLink&) = delete;
-    BrokenLink& operator=(const BrokenLink&) = delete;
-
-    void touch(const Allocation& allocation) {
-        if (allocation.owner != hostOwner && allocation.owner != home && garbled.insert(&allocation).second) {
-            invert(allocation);
-        }
-    }
-
-private:
-    static void invert(const Allocation& allocation) {
-        for (Address address = allocation.begin; address < allocation.end(); address++) {
-            *reinterpret_cast<unsigned char*>(address) ^= 0xFF;
-        }
-    }
-
-    const int home;
-    std::set<const Allocation*> garbled;
-};
-
 /** For as long as it lives, hooks find the grid. */
 class Running {
 public:
@@ -124,13 +94,10 @@ private:
 
 void runGrid(Emulator& machine, const Launch& launch, Accesses& accesses, int device) {
     machine.faults.strike("kernel", device);
-    BrokenLink link(device);
-    if (machine.settings.garblesKernels()) {
-        accesses.onFirst([&](const Allocation& allocation) { link.touch(allocation); });
-    }
+    Crossing crossing(machine.settings.links, device, accesses);
     Grid grid(launch, accesses, machine.fibers);
     const Running running(machine, grid);
-    grid.run();
+    crossing.run([&] { grid.run(); });
     if (const auto race = grid.threadRace()) {
         machine.reports.add("kernel " + launch.kernel->name + ": " + *race);
     }
@@ -181,7 +148,7 @@ DRIVER_CALL cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned, in
 }
 
 DRIVER_CALL cuModuleLoad(CUmodule* module, const char* path) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(module), [&](Emulator& machine) {
         std::ifstream file(path);
         require(file.good(), static_cast<CUresult>(301));
         std::ostringstream text;
@@ -200,7 +167,7 @@ DRIVER_CALL cuModuleUnload(CUmodule handle) {
 }
 
 DRIVER_CALL cuModuleGetFunction(CUfunction* function, CUmodule handle, const char* name) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(function), [&](Emulator& machine) {
         const auto& functions = machine.modules.get(handle).functions;
         const auto found =
             std::find_if(functions.begin(), functions.end(), [&](const auto& each) { return each.first == name; });
@@ -210,11 +177,12 @@ DRIVER_CALL cuModuleGetFunction(CUfunction* function, CUmodule handle, const cha
 }
 
 DRIVER_CALL cuFuncGetModule(CUmodule* module, CUfunction handle) {
-    return driverCall(__func__, [&](Emulator& machine) { *module = machine.functions.get(handle).module; });
+    return driverCall(__func__, Answers(module),
+                      [&](Emulator& machine) { *module = machine.functions.get(handle).module; });
 }
 
 DRIVER_CALL cuFuncGetAttribute(int* value, int which, CUfunction handle) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(value), [&](Emulator& machine) {
         machine.functions.get(handle);
         *value = attribute(machine, which);
     });

@@ -47,11 +47,11 @@ void missOnStream(Emulator& machine, const Stream& stream, const OperationPtr& o
 }  // namespace
 
 DRIVER_CALL cuStreamCreate(CUstream* stream, unsigned flags) {
-    return driverCall(__func__, [&](Emulator& machine) { create(machine, stream, flags); });
+    return driverCall(__func__, Answers(stream), [&](Emulator& machine) { create(machine, stream, flags); });
 }
 
 DRIVER_CALL cuStreamCreateWithPriority(CUstream* stream, unsigned flags, int) {
-    return driverCall(__func__, [&](Emulator& machine) { create(machine, stream, flags); });
+    return driverCall(__func__, Answers(stream), [&](Emulator& machine) { create(machine, stream, flags); });
 }
 
 // What is pending on it still runs.
@@ -104,18 +104,18 @@ DRIVER_CALL cuStreamWaitEvent(CUstream handle, CUevent eventHandle, unsigned fla
 }
 
 DRIVER_CALL cuStreamGetFlags(CUstream handle, unsigned* flags) {
-    return driverCall(__func__, [&](Emulator& machine) { *flags = machine.stream(handle).flags; });
+    return driverCall(__func__, Answers(flags), [&](Emulator& machine) { *flags = machine.stream(handle).flags; });
 }
 
 DRIVER_CALL cuStreamGetPriority(CUstream handle, int* priority) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(priority), [&](Emulator& machine) {
         machine.stream(handle);
         *priority = 0;
     });
 }
 
 DRIVER_CALL cuEventCreate(CUevent* handle, unsigned flags) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(handle), [&](Emulator& machine) {
         require((flags & ~eventFlags) == 0, CUDA_ERROR_INVALID_VALUE);
         *handle = machine.events.add(Event{machine.current().ordinal, flags, nullptr, nullptr});
     });
@@ -171,7 +171,7 @@ DRIVER_CALL cuEventQuery(CUevent handle) {
 }
 
 DRIVER_CALL cuEventElapsedTime(float* milliseconds, CUevent startHandle, CUevent endHandle) {
-    return driverCall(__func__, [&](Emulator& machine) {
+    return driverCall(__func__, Answers(milliseconds), [&](Emulator& machine) {
         const Event& start = machine.events.get(startHandle);
         const Event& end = machine.events.get(endHandle);
         require(start.device == end.device, CUDA_ERROR_INVALID_HANDLE);

@@ -1,5 +1,6 @@
 #include "emulator.h"
 
+#include "garbage.h"
 #include "signals.h"
 
 #include <sstream>
@@ -11,6 +12,7 @@ namespace {
 // The null stream's handle, and the one that names it explicitly (CU_STREAM_LEGACY).
 constexpr std::uintptr_t legacyStream = 1;
 constexpr unsigned nonBlocking = 1;
+constexpr std::uintptr_t contextSpacing = 4096;
 
 }  // namespace
 
@@ -57,6 +59,8 @@ void Emulator::restart() {
     races = Races();
     timeline = Timeline([this](Operation& operation) { execute(operation); });
     memory = nullptr;
+    restarts++;
+    restarted.notify_all();
 }
 
 void Emulator::configure(const std::string& key, const std::string& value) {
@@ -109,8 +113,24 @@ long Emulator::count(const std::string& what) const {
 }
 
 Device& Emulator::device(int ordinal) {
+    if (ordinal == garbage<int>()) {
+        refuseHandle(CUDA_ERROR_INVALID_DEVICE, "device", garbage<std::uintptr_t>());
+    }
     require(ordinal >= 0 && ordinal < static_cast<int>(devices.size()), CUDA_ERROR_INVALID_DEVICE);
     return devices[static_cast<std::size_t>(ordinal)];
+}
+
+Device& Emulator::device(CUcontext context) {
+    const auto number = reinterpret_cast<std::uintptr_t>(context);
+    const std::uintptr_t ordinal = number / contextSpacing - 1;
+    if (number % contextSpacing != 0 || ordinal >= devices.size()) {
+        refuseHandle(CUDA_ERROR_INVALID_CONTEXT, "context", number);
+    }
+    return devices[ordinal];
+}
+
+CUcontext contextOf(const Device& device) {
+    return reinterpret_cast<CUcontext>((static_cast<std::uintptr_t>(device.ordinal) + 1) * contextSpacing);
 }
 
 Device& Emulator::current() {
@@ -169,6 +189,9 @@ void Emulator::execute(Operation& operation) {
         kill(home, fault, operation.name);
     } catch (const DriverError& error) {
         kill(home, DeviceFault(error.code, ""), operation.name);
+    } catch (const Hang&) {
+        operation.hangs = true;
+        return;
     } catch (const Dropped&) {
         return;
     }
@@ -191,6 +214,12 @@ void Emulator::wait(const OperationPtr& operation) {
         const Device& home = device(operation->device);
         require(home.dead == CUDA_SUCCESS, home.dead);
     }
+}
+
+CUresult Emulator::waitForever(std::unique_lock<std::mutex>& lock) {
+    const long before = restarts;
+    restarted.wait(lock, [&] { return restarts != before; });
+    return CUDA_ERROR_CONTEXT_IS_DESTROYED;
 }
 
 std::string plainName(const std::string& symbol) {

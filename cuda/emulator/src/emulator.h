@@ -16,6 +16,7 @@
 #include "timeline.h"
 
 #include <atomic>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -32,6 +33,7 @@ struct Device {
     CUresult dead = CUDA_SUCCESS;
     /** The devices whose memory its kernels and copies reach, itself included. */
     DeviceSet reachable;
+    bool reaches(int other) const { return (reachable >> other & 1) != 0; }
     /** The null stream. */
     Stream legacy;
 };
@@ -89,11 +91,11 @@ public:
     /** Null before cuInit. */
     std::unique_ptr<Memory> memory;
     std::vector<Device> devices;
-    Table<Stream, CUstream> streams;
-    Table<Event, CUevent> events;
-    Table<Module, CUmodule> modules;
-    Table<Function, CUfunction> functions;
-    Table<BlasHandle, BlasHandlePtr> blasHandles;
+    Table<Stream, CUstream> streams{"stream"};
+    Table<Event, CUevent> events{"event"};
+    Table<Module, CUmodule> modules{"module"};
+    Table<Function, CUfunction> functions{"kernel"};
+    Table<BlasHandle, BlasHandlePtr> blasHandles{"cuBLAS handle"};
     /** The grid that a device is running now, for the hooks in its kernel; else null. */
     Grid* running = nullptr;
     /** Asked before every call that orders, by its plain name, whether to drop it; null if nobody is asked. */
@@ -116,6 +118,9 @@ public:
     /** A device by its ordinal; 101 if there is none. */
     Device& device(int ordinal);
 
+    /** The device that a context is of; 201 if it is none. */
+    Device& device(CUcontext context);
+
     /** The device of the calling thread's current context, alive; 201 if it has none, or what the device died of. */
     Device& current();
 
@@ -135,14 +140,24 @@ public:
     /** The host waits for an operation; throws what its device died of. */
     void wait(const OperationPtr& operation);
 
+    /** The calling thread waits for what never ends, while others may call, until a restart: what its call then
+     * answers. */
+    CUresult waitForever(std::unique_lock<std::mutex>& lock);
+
 private:
     Emulator();
+    long restarts = 0;
+    std::condition_variable restarted;
+
     void execute(Operation& operation);
     std::string describe(const Stream& stream, const std::string& what) const;
 };
 
 /** The calling thread's stack of current contexts, as device ordinals: state that the driver API defines per thread. */
 std::vector<int>& currentContexts();
+
+/** A device's primary context: the handle names the device, so that it is the same after every release and retain. */
+CUcontext contextOf(const Device& device);
 
 /** A call's name as plans for faults give it: without its version. */
 std::string plainName(const std::string& symbol);

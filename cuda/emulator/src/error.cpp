@@ -1,7 +1,10 @@
 #include "error.h"
 
+#include "garbage.h"
+
 #include <algorithm>
 #include <iterator>
+#include <sstream>
 
 namespace emulator {
 namespace {
@@ -31,6 +34,7 @@ constexpr Entry entries[] = {
     ENTRY(CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES, "too many resources requested for launch"),
     ENTRY(CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED, "peer access is already enabled"),
     ENTRY(CUDA_ERROR_PEER_ACCESS_NOT_ENABLED, "peer access has not been enabled"),
+    ENTRY(CUDA_ERROR_CONTEXT_IS_DESTROYED, "context is destroyed"),
     ENTRY(CUDA_ERROR_HOST_MEMORY_ALREADY_REGISTERED, "part or all of the requested memory range is already mapped"),
     ENTRY(CUDA_ERROR_HOST_MEMORY_NOT_REGISTERED, "pointer does not correspond to a registered memory region"),
     ENTRY(CUDA_ERROR_MISALIGNED_ADDRESS, "misaligned address"),
@@ -47,6 +51,16 @@ const Entry* entry(CUresult code) {
 }
 
 }  // namespace
+
+void refuseHandle(CUresult answer, const std::string& thing, std::uintptr_t handle) {
+    require(handle != 0, answer);
+    std::ostringstream text;
+    text << "0x" << std::hex << handle << " is no " << thing;
+    if (handle == garbage<std::uintptr_t>()) {
+        text << ": a call that failed left it behind";
+    }
+    throw UnknownHandle(answer, text.str());
+}
 
 const char* errorName(CUresult code) {
     const Entry* found = entry(code);

@@ -34,25 +34,6 @@ Schedule schedule(const std::string& key, const std::string& value) {
     refuse(key, value, "eager, lazy or random:SEED");
 }
 
-Peers peers(const std::string& key, const std::string& value) {
-    if (value == "all") {
-        return Peers::all;
-    }
-    if (value == "none") {
-        return Peers::none;
-    }
-    if (value == "broken-copies") {
-        return Peers::brokenCopies;
-    }
-    if (value == "broken-kernels") {
-        return Peers::brokenKernels;
-    }
-    if (value == "broken") {
-        return Peers::broken;
-    }
-    refuse(key, value, "all, none, broken-copies, broken-kernels or broken");
-}
-
 }  // namespace
 
 std::string Settings::variable(const std::string& key) {
@@ -82,7 +63,7 @@ void Settings::set(const std::string& key, const std::string& value) {
     } else if (key == "schedule") {
         schedule = emulator::schedule(key, value);
     } else if (key == "peers") {
-        peers = emulator::peers(key, value);
+        links = Links::parse(value);
     } else if (key == "driver") {
         driver = static_cast<int>(number(key, value, 11000, 99999));
     } else if (key == "capability") {

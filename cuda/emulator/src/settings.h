@@ -1,24 +1,13 @@
 // What a user can ask of the emulator: `key=value`, in the environment as TP4J_EMULATOR_KEY, or while it runs.
 #pragma once
 
+#include "links.h"
 #include "timeline.h"
 
 #include <cstdint>
 #include <string>
 
 namespace emulator {
-
-/** Which pairs of devices reach each other's memory. */
-enum class Peers {
-    all,
-    none,
-    /** The driver says that they do, but what it copies between two devices arrives wrong. */
-    brokenCopies,
-    /** The driver says that they do, but a kernel reads and writes wrong bytes of another device's memory. */
-    brokenKernels,
-    /** Both. */
-    broken,
-};
 
 /** Numbers are decimal; an unknown key or a bad value throws std::invalid_argument naming it. */
 struct Settings {
@@ -28,8 +17,8 @@ struct Settings {
     std::uint64_t memoryMiB = 32768;
     /** `schedule=eager`, `lazy` or `random:SEED`. */
     Schedule schedule;
-    /** `peers=all`, `none`, `broken-copies`, `broken-kernels` or `broken`. */
-    Peers peers = Peers::all;
+    /** `peers=...`: which devices reach each other's memory, as Links reads it. */
+    Links links;
     /** `driver=12060`: the version of CUDA that the driver answers to, 1000 major + 10 minor. */
     int driver = 12060;
     /** `capability=80`: the devices' compute capability, 10 major + minor. */
@@ -42,12 +31,6 @@ struct Settings {
     static std::string variable(const std::string& key);
 
     void set(const std::string& key, const std::string& value);
-
-    /** Whether what is copied between two devices arrives wrong. */
-    bool garblesCopies() const { return peers == Peers::brokenCopies || peers == Peers::broken; }
-
-    /** Whether kernels read and write wrong bytes of another device's memory. */
-    bool garblesKernels() const { return peers == Peers::brokenKernels || peers == Peers::broken; }
 };
 
 }  // namespace emulator

@@ -9,24 +9,28 @@
 
 namespace emulator {
 
-/** Things by handle. A handle is never given out twice, so a stale one is always found out. */
+/** Things of one kind by handle. A handle is never given out twice, so a stale one is always found out. */
 template <typename Thing, typename Handle>
 class Table {
 public:
+    /** Of things that are called so. */
+    explicit Table(const char* kind) : kind(kind) {}
+
     Handle add(Thing thing) {
         const std::uintptr_t key = ++last * spacing;
         things.emplace(key, std::make_unique<Thing>(std::move(thing)));
         return reinterpret_cast<Handle>(key);
     }
 
-    /** @throws DriverError 400 if the handle stands for nothing */
+    /** @throws UnknownHandle 400 if the handle stands for nothing */
     Thing& get(Handle handle) const {
-        const auto found = things.find(reinterpret_cast<std::uintptr_t>(handle));
-        require(found != things.end(), CUDA_ERROR_INVALID_HANDLE);
+        const auto key = reinterpret_cast<std::uintptr_t>(handle);
+        const auto found = things.find(key);
+        if (found == things.end()) {
+            refuseHandle(CUDA_ERROR_INVALID_HANDLE, kind, key);
+        }
         return *found->second;
     }
-
-    bool holds(Handle handle) const { return things.count(reinterpret_cast<std::uintptr_t>(handle)) != 0; }
 
     void remove(Handle handle) { things.erase(reinterpret_cast<std::uintptr_t>(handle)); }
 
@@ -43,6 +47,7 @@ public:
 
 private:
     static constexpr std::uintptr_t spacing = 256;
+    const char* kind;
     std::uintptr_t last = 0;
     std::map<std::uintptr_t, std::unique_ptr<Thing>> things;
 };

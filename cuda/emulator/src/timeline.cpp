@@ -1,5 +1,7 @@
 #include "timeline.h"
 
+#include "error.h"
+
 #include <algorithm>
 
 namespace emulator {
@@ -68,18 +70,32 @@ OperationPtr Timeline::enqueue(Stream& stream, std::string name, std::vector<Ope
 }
 
 void Timeline::finish(const OperationPtr& operation) {
-    if (!operation) {
-        return;
+    if (!tryFinish(operation)) {
+        throw Hang();
     }
-    runWithNeeds(operation);
+}
+
+bool Timeline::tryFinish(const OperationPtr& operation) {
+    if (!operation) {
+        return true;
+    }
+    if (!runWithNeeds(operation)) {
+        return false;
+    }
     join(host, operation->clock);
+    return true;
+}
+
+bool Timeline::hangs(int device) const {
+    return std::any_of(lanes.begin(), lanes.end(), [&](const Lane& lane) {
+        return !lane.pending.empty() && lane.pending.front()->hangs && lane.pending.front()->device == device;
+    });
 }
 
 bool Timeline::poll(const OperationPtr& operation) {
     wander();
     if (!operation || knows(host, operation->lane, operation->sequence) || operation->asked) {
-        finish(operation);
-        return true;
+        return tryFinish(operation);
     }
     operation->asked = true;
     return false;
@@ -120,7 +136,7 @@ void Timeline::finishAll(int device) {
     }
 }
 
-void Timeline::runWithNeeds(const OperationPtr& wanted) {
+bool Timeline::runWithNeeds(const OperationPtr& wanted) {
     std::vector<OperationPtr> stack{wanted};
     while (!stack.empty()) {
         const OperationPtr top = stack.back();
@@ -128,19 +144,25 @@ void Timeline::runWithNeeds(const OperationPtr& wanted) {
             std::find_if(top->needs.begin(), top->needs.end(), [](const OperationPtr& need) { return !need->done; });
         if (top->done) {
             stack.pop_back();
+        } else if (top->hangs) {
+            return false;
         } else if (open != top->needs.end()) {
             stack.push_back(*open);
         } else {
             run(top);
-            stack.pop_back();
         }
     }
+    return true;
 }
 
 void Timeline::run(const OperationPtr& operation) {
     // Its predecessor on the lane is among its needs, so it is the lane's first.
     lanes[operation->lane].pending.pop_front();
     execute(*operation);
+    if (operation->hangs) {
+        lanes[operation->lane].pending.push_front(operation);
+        return;
+    }
     operation->done = true;
     operation->finished = std::chrono::steady_clock::now();
     operation->needs.clear();
@@ -163,8 +185,11 @@ void Timeline::wander() {
 std::vector<OperationPtr> Timeline::ready() const {
     std::vector<OperationPtr> found;
     for (const Lane& lane : lanes) {
-        if (!lane.pending.empty() && std::all_of(lane.pending.front()->needs.begin(), lane.pending.front()->needs.end(),
-                                                 [](const OperationPtr& need) { return need->done; })) {
+        if (lane.pending.empty() || lane.pending.front()->hangs) {
+            continue;
+        }
+        const std::vector<OperationPtr>& needs = lane.pending.front()->needs;
+        if (std::all_of(needs.begin(), needs.end(), [](const OperationPtr& need) { return need->done; })) {
             found.push_back(lane.pending.front());
         }
     }

@@ -37,6 +37,8 @@ struct Operation {
     std::vector<std::shared_ptr<Operation>> needs;
     std::function<void(Accesses&)> body;
     bool done = false;
+    /** Whether it has begun and never ends. */
+    bool hangs = false;
     /** Whether the host has asked for it and was told that it is not done. */
     bool asked = false;
     std::chrono::steady_clock::time_point finished{};
@@ -68,7 +70,7 @@ struct Schedule {
 /** All operations of all streams. Runs them in the calling thread. */
 class Timeline {
 public:
-    /** The executor does an operation's work. */
+    /** The executor does an operation's work, or finds that it hangs. */
     explicit Timeline(std::function<void(Operation&)> executor) : execute(std::move(executor)) {}
 
     void follow(const Schedule& schedule);
@@ -80,7 +82,8 @@ public:
     OperationPtr enqueue(Stream& stream, std::string name, std::vector<OperationPtr> needs,
                          std::function<void(Accesses&)> body);
 
-    /** The host waits: the operation has run, and whatever is enqueued from now on comes after it. */
+    /** The host waits: the operation has run, and whatever is enqueued from now on comes after it.
+     * @throws Hang if it never ends */
     void finish(const OperationPtr& operation);
 
     /** The host asks whether an operation has run, and then knows. A host that polls waits too: what it asks for gets
@@ -89,6 +92,9 @@ public:
 
     /** The host waits for all that was ever enqueued on a device. */
     void finishAll(int device);
+
+    /** Whether a device has begun something that never ends. */
+    bool hangs(int device) const;
 
     const Clock& hostClock() const { return host; }
 
@@ -111,7 +117,9 @@ private:
         std::deque<OperationPtr> pending;
     };
 
-    void runWithNeeds(const OperationPtr& operation);
+    /** Whether it has run; else it hangs, or something that it needs. */
+    bool runWithNeeds(const OperationPtr& operation);
+    bool tryFinish(const OperationPtr& operation);
     void run(const OperationPtr& operation);
     void wander();
     std::vector<OperationPtr> ready() const;

@@ -1,5 +1,6 @@
 // Faults on demand, counts, and calls that are not emulated.
 
+#include "garbage.h"
 #include "machine.h"
 
 #include <unistd.h>
@@ -246,6 +247,85 @@ TEST(nothing_works_before_initialization) {
 TEST(calls_that_are_not_emulated_say_so) {
     EXPECT_CODE(CUDA_ERROR_NOT_SUPPORTED, cuMemAdvise());
     EXPECT_CODE(CUBLAS_STATUS_NOT_SUPPORTED, cublasSaxpy_v2());
+}
+
+namespace {
+
+/** Whether it is neither null nor anything that was ever given out. */
+template <typename Value>
+bool isGarbage(Value value) {
+    return value == emulator::garbage<Value>() && value != Value{};
+}
+
+}  // namespace
+
+TEST(what_a_failed_call_would_have_answered_is_garbage) {
+    const Machine machine;
+    for (const char* call : {"cuMemAlloc", "cuMemHostAlloc", "cuMemAllocHost", "cuStreamCreate", "cuEventCreate",
+                             "cuModuleLoadDataEx", "cuDeviceGet", "cuDevicePrimaryCtxRetain", "cublasCreate"}) {
+        configure("fault=" + std::string(call) + ":1:2");
+    }
+    CUdeviceptr memory = 0;
+    EXPECT_CODE(CUDA_ERROR_OUT_OF_MEMORY, cuMemAlloc_v2(&memory, 16));
+    void* host = nullptr;
+    EXPECT_CODE(CUDA_ERROR_OUT_OF_MEMORY, cuMemHostAlloc(&host, 16, 0));
+    void* alsoHost = nullptr;
+    EXPECT_CODE(CUDA_ERROR_OUT_OF_MEMORY, cuMemAllocHost_v2(&alsoHost, 16));
+    CUstream stream = nullptr;
+    EXPECT_CODE(CUDA_ERROR_OUT_OF_MEMORY, cuStreamCreate(&stream, 0));
+    CUevent event = nullptr;
+    EXPECT_CODE(CUDA_ERROR_OUT_OF_MEMORY, cuEventCreate(&event, 0));
+    CUmodule module = nullptr;
+    EXPECT_CODE(CUDA_ERROR_OUT_OF_MEMORY, cuModuleLoadDataEx(&module, "", 0, nullptr, nullptr));
+    CUdevice device = 0;
+    EXPECT_CODE(CUDA_ERROR_OUT_OF_MEMORY, cuDeviceGet(&device, 0));
+    CUcontext context = nullptr;
+    EXPECT_CODE(CUDA_ERROR_OUT_OF_MEMORY, cuDevicePrimaryCtxRetain(&context, 0));
+    cublasHandle_t handle = nullptr;
+    EXPECT_CODE(2, cublasCreate_v2(&handle));
+    CUfunction function = nullptr;
+    EXPECT_CODE(CUDA_ERROR_INVALID_HANDLE, cuModuleGetFunction(&function, module, "add"));
+    EXPECT(isGarbage(memory) && isGarbage(host) && isGarbage(alsoHost) && isGarbage(stream) && isGarbage(event) &&
+           isGarbage(module) && isGarbage(device) && isGarbage(context) && isGarbage(handle) && isGarbage(function));
+}
+
+TEST(garbage_in_place_of_a_handle_is_reported) {
+    const Machine machine;
+    char name[64];
+    const auto expectReported = [](CUresult expected, CUresult answer, const char* what) {
+        EXPECT_CODE(expected, answer);
+        EXPECT(reported(what + std::string(": a call that failed left it behind")));
+    };
+    const auto stream = emulator::garbage<CUstream>();
+    const auto event = emulator::garbage<CUevent>();
+    const auto context = emulator::garbage<CUcontext>();
+    expectReported(CUDA_ERROR_INVALID_VALUE, cuMemFree_v2(emulator::garbage<CUdeviceptr>()), "no beginning of an allocation");
+    expectReported(CUDA_ERROR_INVALID_VALUE, cuMemFreeHost(emulator::garbage<void*>()), "no beginning of an allocation");
+    expectReported(CUDA_ERROR_INVALID_HANDLE, cuStreamDestroy_v2(stream), "no stream");
+    expectReported(CUDA_ERROR_INVALID_HANDLE, cuStreamQuery(stream), "no stream");
+    expectReported(CUDA_ERROR_INVALID_HANDLE, cuEventDestroy_v2(event), "no event");
+    expectReported(CUDA_ERROR_INVALID_HANDLE, cuEventRecord(event, nullptr), "no event");
+    expectReported(CUDA_ERROR_INVALID_HANDLE, cuModuleUnload(emulator::garbage<CUmodule>()), "no module");
+    expectReported(CUDA_ERROR_INVALID_CONTEXT, cuCtxSetCurrent(context), "no context");
+    machine.use();
+    expectReported(CUDA_ERROR_INVALID_CONTEXT, cuCtxEnablePeerAccess(context, 0), "no context");
+    expectReported(CUDA_ERROR_INVALID_DEVICE, cuDeviceGetName(name, 64, emulator::garbage<CUdevice>()), "no device");
+    EXPECT_CODE(CUBLAS_STATUS_NOT_INITIALIZED, cublasDestroy_v2(emulator::garbage<cublasHandle_t>()));
+    EXPECT(reported("no cuBLAS handle: a call that failed left it behind"));
+}
+
+TEST(a_stale_handle_is_reported_and_null_is_not) {
+    const Machine machine;
+    const CUevent event = machine.event();
+    OK(cuEventDestroy_v2(event));
+    EXPECT_CODE(CUDA_ERROR_INVALID_HANDLE, cuEventDestroy_v2(event));
+    EXPECT(reported("is no event"));
+    const CUdeviceptr memory = machine.memory(16);
+    EXPECT_CODE(CUDA_ERROR_INVALID_VALUE, cuMemFree_v2(memory + 8));
+    EXPECT(reported("no beginning of an allocation"));
+    OK(cuMemFree_v2(0));
+    EXPECT_CODE(CUDA_ERROR_INVALID_HANDLE, cuEventDestroy_v2(nullptr));
+    EXPECT(reports().empty());
 }
 
 TEST(handles_are_never_those_of_something_else) {

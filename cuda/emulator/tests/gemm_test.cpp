@@ -284,9 +284,10 @@ TEST(bad_calls_are_refused) {
                 cublasSetWorkspace_v2(blas.handle, reinterpret_cast<void*>(blas.workspace + 16), 256));
     EXPECT_CODE(CUBLAS_STATUS_NOT_SUPPORTED,
                 product(blas, {4, 4, 4}, true, false, a, 4, a, 4, machine.memory(64), 4, CUDA_R_32F, CUDA_R_16F));
+    EXPECT(reports().empty());
     OK(cublasDestroy_v2(blas.handle));
     EXPECT_CODE(CUBLAS_STATUS_NOT_INITIALIZED, answer({4, 4, 4}, 4, 4, 4, a));
-    EXPECT(reports().empty());
+    EXPECT(reported("is no cuBLAS handle"));
 }
 
 TEST(a_product_past_the_end_kills_the_device) {

@@ -130,69 +130,6 @@ TEST(another_devices_memory_needs_peer_access) {
     EXPECT(reported("without peer access"));
 }
 
-TEST(peers_can_be_out_of_reach) {
-    configure("peers=none");
-    const Machine first("eager", 0);
-    const CUdeviceptr theirs = first.upload(count(4));
-    const Machine second("eager", 1);
-    const CUdeviceptr ours = second.memory(16);
-    int can = 1;
-    OK(cuDeviceCanAccessPeer(&can, 0, 1));
-    EXPECT(can == 0);
-    EXPECT_CODE(CUDA_ERROR_PEER_ACCESS_UNSUPPORTED, cuCtxEnablePeerAccess(first.context, 0));
-    OK(cuMemcpyPeer(ours, second.context, theirs, first.context, 16));  // the driver stages it
-    EXPECT(second.download<float>(ours, 4) == count(4));
-}
-
-TEST(peers_can_garble_copies) {
-    for (const char* peers : {"peers=broken-copies", "peers=broken"}) {
-        configure(peers);
-        const Machine first("eager", 0);
-        const CUdeviceptr theirs = first.upload(count(4));
-        const Machine second("eager", 1);
-        const CUdeviceptr ours = second.memory(16);
-        int can = 0;
-        OK(cuDeviceCanAccessPeer(&can, 0, 1));
-        EXPECT(can == 1);
-        const CUresult enabled = cuCtxEnablePeerAccess(first.context, 0);
-        EXPECT(enabled == CUDA_SUCCESS || enabled == CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED);
-        OK(cuMemcpyPeer(ours, second.context, theirs, first.context, 16));
-        EXPECT(second.download<float>(ours, 4) != count(4));
-    }
-}
-
-TEST(peers_can_garble_what_kernels_do) {
-    for (const std::string peers : {"peers=all", "peers=broken-kernels", "peers=broken"}) {
-        configure(peers.c_str());
-        const bool whole = peers == "peers=all";
-        Machine first("eager", 0);
-        const CUdeviceptr theirs = first.upload(count(4));
-        Machine second("eager", 1);
-        const CUdeviceptr ours = second.upload(count(4));
-        const CUdeviceptr sum = second.memory(16);
-        const CUresult enabled = cuCtxEnablePeerAccess(first.context, 0);
-        EXPECT(enabled == CUDA_SUCCESS || enabled == CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED);
-        OK(second.launch("add", nullptr, 1, 4, theirs, ours, sum, 4));
-        const std::vector<float> expected = {0, 2, 4, 6};
-        EXPECT((second.download<float>(sum, 4) == expected) == whole);
-        EXPECT(first.download<float>(theirs, 4) == count(4));
-        second.use();
-        OK(second.launch("add", nullptr, 1, 4, ours, ours, theirs, 4));
-        OK(cuCtxSynchronize());
-        EXPECT((first.download<float>(theirs, 4) == expected) == whole);
-    }
-}
-
-TEST(peers_can_garble_both) {
-    configure("peers=broken");
-    const Machine near("eager", 0);
-    const Machine far("eager", 1);
-    const CUdeviceptr source = near.upload(count(4));
-    const CUdeviceptr destination = far.memory(16);
-    OK(cuMemcpyPeer(destination, far.context, source, near.context, 16));
-    EXPECT(far.download<float>(destination, 4) != count(4));
-}
-
 TEST(a_peer_copy_names_the_memorys_own_contexts) {
     const Machine first("eager", 0);
     const CUdeviceptr theirs = first.upload(count(4));
