@@ -126,9 +126,13 @@ DRIVER_CALL cuInit(unsigned flags) {
     try {
         machine.faults.strike("cuInit", -1);
         require(flags == 0, CUDA_ERROR_INVALID_VALUE);
-        require(machine.settings.devices > 0, static_cast<CUresult>(100));
+        require(machine.settings.devices > 0, CUDA_ERROR_NO_DEVICE);
         machine.initialize();
         return CUDA_SUCCESS;
+    } catch (const Dropped&) {
+        return CUDA_SUCCESS;
+    } catch (const DeviceFault& fault) {  // there is no device yet to kill
+        return fault.code;
     } catch (const DriverError& error) {
         return error.code;
     }

@@ -150,7 +150,7 @@ DRIVER_CALL cuModuleLoadDataEx(CUmodule* module, const void* image, unsigned, in
 DRIVER_CALL cuModuleLoad(CUmodule* module, const char* path) {
     return driverCall(__func__, Answers(module), [&](Emulator& machine) {
         std::ifstream file(path);
-        require(file.good(), static_cast<CUresult>(301));
+        require(file.good(), CUDA_ERROR_FILE_NOT_FOUND);
         std::ostringstream text;
         text << file.rdbuf();
         load(machine, module, text.str());

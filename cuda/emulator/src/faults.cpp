@@ -23,12 +23,13 @@ Faults::Plan Faults::parse(const std::string& text, bool drop) {
     const std::size_t least = drop ? 2 : 3;
     const bool sticky = !drop && parts.size() == 4 && parts[3] == "sticky";
     if (parts.size() != (sticky ? 4 : least)) {
-        throw std::invalid_argument(text + ": expected NAME[@DEVICE]:OCCURRENCE" + (drop ? "" : ":CODE[:sticky]"));
+        throw std::invalid_argument(text + ": expected NAME[@DEVICE]:OCCURRENCE" + (drop ? "" : "[+]:CODE[:sticky]"));
     }
     const std::size_t at = parts[0].find('@');
     const int device = at == std::string::npos ? -1 : std::stoi(parts[0].substr(at + 1));
     const CUresult code = drop ? CUDA_SUCCESS : static_cast<CUresult>(std::stoi(parts[2]));
-    return Plan{parts[0].substr(0, at), device, std::stol(parts[1]), code, sticky, drop};
+    const bool lasting = !drop && !parts[1].empty() && parts[1].back() == '+';
+    return Plan{parts[0].substr(0, at), device, std::stol(parts[1]), lasting, code, sticky, drop};
 }
 
 void Faults::plan(const std::string& text) {
@@ -47,7 +48,9 @@ void Faults::strike(const std::string& name, int device) {
             continue;
         }
         const Plan due = *plan;
-        planned.erase(plan);
+        if (!due.lasting) {
+            planned.erase(plan);
+        }
         if (due.drop) {
             throw Dropped{};
         }

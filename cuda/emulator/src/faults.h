@@ -18,7 +18,8 @@ struct Dropped {};
  */
 class Faults {
 public:
-    /** `NAME[@DEVICE]:OCCURRENCE:CODE[:sticky]`: the first call from now on is occurrence 1. */
+    /** `NAME[@DEVICE]:OCCURRENCE[+]:CODE[:sticky]`: the first call from now on is occurrence 1; with `+` all later ones
+     * fail too. */
     void plan(const std::string& text);
 
     /** `NAME[@DEVICE]:OCCURRENCE`. */
@@ -38,6 +39,7 @@ private:
         std::string name;
         int device;
         long remaining;
+        bool lasting;
         CUresult code;
         bool sticky;
         bool drop;

@@ -167,7 +167,7 @@ TEST(planned_faults_can_be_taken_back) {
 
 TEST(bad_settings_are_named) {
     for (const char* setting :
-         {"schedule=sometimes", "devices=x", "peers=", "nonsense=1", "fault=cuMemAlloc", "drop=a:b"}) {
+         {"schedule=sometimes", "devices=x", "peers=", "nonsense=1", "fault=cuMemAlloc", "fault=a::2", "drop=a:b"}) {
         EXPECT(emulatorConfigure(setting) != nullptr);
     }
 }
@@ -299,8 +299,9 @@ TEST(garbage_in_place_of_a_handle_is_reported) {
     const auto stream = emulator::garbage<CUstream>();
     const auto event = emulator::garbage<CUevent>();
     const auto context = emulator::garbage<CUcontext>();
-    expectReported(CUDA_ERROR_INVALID_VALUE, cuMemFree_v2(emulator::garbage<CUdeviceptr>()), "no beginning of an allocation");
-    expectReported(CUDA_ERROR_INVALID_VALUE, cuMemFreeHost(emulator::garbage<void*>()), "no beginning of an allocation");
+    const char* memory = "no beginning of an allocation";
+    expectReported(CUDA_ERROR_INVALID_VALUE, cuMemFree_v2(emulator::garbage<CUdeviceptr>()), memory);
+    expectReported(CUDA_ERROR_INVALID_VALUE, cuMemFreeHost(emulator::garbage<void*>()), memory);
     expectReported(CUDA_ERROR_INVALID_HANDLE, cuStreamDestroy_v2(stream), "no stream");
     expectReported(CUDA_ERROR_INVALID_HANDLE, cuStreamQuery(stream), "no stream");
     expectReported(CUDA_ERROR_INVALID_HANDLE, cuEventDestroy_v2(event), "no event");
@@ -334,4 +335,36 @@ TEST(handles_are_never_those_of_something_else) {
     OK(cuStreamDestroy_v2(stream));
     EXPECT(machine.stream() != stream);
     EXPECT_CODE(CUDA_ERROR_INVALID_HANDLE, cuStreamDestroy_v2(stream));
+}
+
+TEST(the_driver_can_fail_to_start) {
+    for (const int code : {3, 34, 46, 100, 802, 803, 804, 999}) {
+        configure("fault=cuInit:1+:" + std::to_string(code));
+        EXPECT_CODE(code, cuInit(0));
+        EXPECT_CODE(code, cuInit(0));
+        configure("faults=none");
+        const char* name = nullptr;
+        const char* text = nullptr;
+        OK(cuGetErrorName(static_cast<CUresult>(code), &name));
+        OK(cuGetErrorString(static_cast<CUresult>(code), &text));
+        EXPECT(std::string(name).rfind("CUDA_ERROR_", 0) == 0 && std::strlen(text) > 0);
+    }
+    configure("fault=cuInit:1:34:sticky");
+    EXPECT_CODE(34, cuInit(0));
+    configure("drop=cuInit:1");
+    OK(cuInit(0));
+    int devices = 0;
+    EXPECT_CODE(CUDA_ERROR_NOT_INITIALIZED, cuDeviceGetCount(&devices));
+    OK(cuInit(0));
+}
+
+TEST(a_device_can_refuse_its_context) {
+    OK(cuInit(0));
+    CUcontext context = nullptr;
+    for (const int code : {2, 46, 999}) {
+        configure("fault=cuDevicePrimaryCtxRetain:2:" + std::to_string(code));
+        OK(cuDevicePrimaryCtxRetain(&context, 0));
+        EXPECT_CODE(code, cuDevicePrimaryCtxRetain(&context, 1));
+        OK(cuDevicePrimaryCtxRetain(&context, 1));
+    }
 }

@@ -16,7 +16,7 @@ public final class Emulator {
      *
      * @param setting {@code schedule=eager|lazy|random:SEED}, {@code peers=RULE[@A>B|@A-B][:BYTES][;...]} with a RULE
      *     of {@code all|none|broken-copies|broken-kernels|broken|hang|fault|nvlink}, {@code run=all}, {@code
-     *     restart=now}, {@code fault=NAME[@DEVICE]:OCCURRENCE:CODE[:sticky]}, {@code drop=NAME[@DEVICE]:OCCURRENCE},
+     *     restart=now}, {@code fault=NAME[@DEVICE]:OCCURRENCE[+]:CODE[:sticky]}, {@code drop=NAME[@DEVICE]:OCCURRENCE},
      *     {@code faults=none}; a NAME is a driver or cuBLAS call's without {@code _v2}, or {@code kernel}, {@code copy}
      *     or {@code gemm} for a fault that shows only when the device runs one
      * @throws IllegalArgumentException if there is no such setting
