@@ -5,6 +5,7 @@
 #include "emulator.h"
 #include "garbage.h"
 #include "gemm.h"
+#include "settings.h"
 
 #include <mutex>
 
@@ -20,7 +21,6 @@ namespace {
 
 constexpr std::uint64_t ownWorkspaceBytes = 1 << 20;
 constexpr std::uint64_t workspaceAlignment = 256;
-constexpr int version = CUBLAS_VERSION;
 
 /** Thrown inside a call, which then answers the status. */
 struct BlasError {
@@ -31,6 +31,27 @@ void demand(bool condition, cublasStatus_t otherwise) {
     if (!condition) {
         throw BlasError{otherwise};
     }
+}
+
+int versionOf(const Settings& settings) {
+    return settings.blasVersion == 0 ? CUBLAS_VERSION : settings.blasVersion;
+}
+
+int version() {
+    Emulator& machine = Emulator::root();
+    const std::lock_guard<std::mutex> lock(machine.mutex);
+    return versionOf(machine.settings);
+}
+
+/** The version of CUDA that a version of cuBLAS is part of, as a driver tells its own. */
+int cudaOf(int version) {
+    return version / 10000 * 1000 + version / 100 % 100 * 10;
+}
+
+// https://docs.nvidia.com/deploy/cuda-compatibility/: a driver serves what is of its own major version or older.
+void checkDriver(const Settings& settings) {
+    demand(cudaOf(versionOf(settings)) / 1000 <= settings.driver / 1000, CUBLAS_STATUS_NOT_INITIALIZED);
+    demand(settings.blas != Blas::notInitialized, CUBLAS_STATUS_NOT_INITIALIZED);
 }
 
 cublasStatus_t statusOf(CUresult code) {
@@ -175,7 +196,7 @@ void checkAligned(const void* pointer, cudaDataType_t type) {
     demand(reinterpret_cast<Address>(pointer) % bytesOf(type) == 0, CUBLAS_STATUS_INVALID_VALUE);
 }
 
-Gemm planned(const Arguments& call, const BlasHandle& handle) {
+Gemm planned(const Settings& settings, const Arguments& call, const BlasHandle& handle) {
     const bool disallowed = (handle.mathMode & CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION) != 0;
     const int mode = handle.mathMode & ~CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION;
     const bool pedantic = mode == CUBLAS_PEDANTIC_MATH || call.compute == CUBLAS_COMPUTE_32F_PEDANTIC;
@@ -196,13 +217,17 @@ Gemm planned(const Arguments& call, const BlasHandle& handle) {
                 tf32 && !pedantic && call.typeA == CUDA_R_32F,
                 !disallowed && !pedantic,
                 handle.workspace,
-                handle.workspaceBytes};
+                handle.workspaceBytes,
+                settings.capability.of(handle.device),
+                settings.multiprocessors.of(handle.device)};
 }
 
 cublasStatus_t gemm(const char* symbol, const Arguments& call) {
     return blasCall(symbol, [&](Emulator& machine) {
         const BlasHandle& handle = machine.blasHandles.get(call.handle);
         check(call);
+        demand(machine.settings.blas != Blas::notSupported, CUBLAS_STATUS_NOT_SUPPORTED);
+        demand(machine.settings.blas != Blas::executionFailed, CUBLAS_STATUS_EXECUTION_FAILED);
         if (call.m == 0 || call.n == 0 || call.batch == 0) {
             return;
         }
@@ -211,7 +236,7 @@ cublasStatus_t gemm(const char* symbol, const Arguments& call) {
         checkAligned(call.c, call.typeC);
         Stream& stream = machine.currentStream(handle.stream);
         demand(stream.device == handle.device, CUBLAS_STATUS_EXECUTION_FAILED);
-        const Gemm product = planned(call, handle);
+        const Gemm product = planned(machine.settings, call, handle);
         const int device = stream.device;
         const std::string size =
             std::to_string(call.m) + " x " + std::to_string(call.n) + " x " + std::to_string(call.k);
@@ -227,6 +252,7 @@ cublasStatus_t gemm(const char* symbol, const Arguments& call) {
 BLAS_CALL cublasCreate_v2(cublasHandle_t* handle) {
     return blasCall(__func__, Answers(handle), [&](Emulator& machine) {
         demand(machine.memory != nullptr, CUBLAS_STATUS_NOT_INITIALIZED);
+        checkDriver(machine.settings);
         const Device& device = machine.current();
         const Address workspace = machine.memory->allocate(device.ordinal, ownWorkspaceBytes).begin;
         *handle =
@@ -247,7 +273,7 @@ BLAS_CALL cublasDestroy_v2(cublasHandle_t handle) {
 }
 
 BLAS_CALL cublasGetVersion_v2(cublasHandle_t, int* number) {
-    *number = version;
+    *number = version();
     return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -261,11 +287,12 @@ extern "C" __attribute__((visibility("default"))) const char* cublasGetStatusStr
 }
 
 extern "C" __attribute__((visibility("default"))) std::size_t cublasGetCudartVersion() {
-    return version / 10000 * 1000 + version / 100 % 100 * 10;
+    return cudaOf(version());
 }
 
 BLAS_CALL cublasGetProperty(libraryPropertyType_t property, int* value) {
-    const int values[] = {version / 10000, version / 100 % 100, version % 100};
+    const int whole = version();
+    const int values[] = {whole / 10000, whole / 100 % 100, whole % 100};
     if (property < MAJOR_VERSION || property > PATCH_LEVEL) {
         return CUBLAS_STATUS_INVALID_VALUE;
     }

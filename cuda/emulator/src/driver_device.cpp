@@ -29,19 +29,21 @@ enum Attribute : int {
     canMapHostMemory = 19,
     concurrentKernels = 31,
     pciBus = 33,
+    pciDevice = 34,
     memoryClockRate = 36,
     memoryBusWidth = 37,
     l2CacheBytes = 38,
     maxThreadsPerMultiprocessor = 39,
     asyncEngines = 40,
     unifiedAddressing = 41,
+    pciDomain = 50,
     capabilityMajor = 75,
     capabilityMinor = 76,
     managedMemory = 83,
     memoryPools = 115,
 };
 
-int attribute(const Emulator& machine, int which) {
+int attribute(const Settings& settings, int device, int which) {
     switch (which) {
         case maxThreadsPerBlock:
         case maxBlockX:
@@ -63,7 +65,7 @@ int attribute(const Emulator& machine, int which) {
         case warpSize:
             return 32;
         case multiprocessors:
-            return 4;
+            return settings.multiprocessors.of(device);
         case maxThreadsPerMultiprocessor:
             return 2048;
         case clockRate:
@@ -80,10 +82,13 @@ int attribute(const Emulator& machine, int which) {
         case asyncEngines:
             return 2;
         case capabilityMajor:
-            return machine.settings.capability / 10;
+            return settings.capability.of(device) / 10;
         case capabilityMinor:
-            return machine.settings.capability % 10;
+            return settings.capability.of(device) % 10;
         case pciBus:
+            return device;
+        case pciDevice:
+        case pciDomain:
         case managedMemory:
         case memoryPools:
             return 0;
@@ -164,7 +169,7 @@ DRIVER_CALL cuDeviceGet(CUdevice* device, int ordinal) {
 
 DRIVER_CALL cuDeviceGetName(char* name, int length, CUdevice device) {
     return driverCall(__func__, [&](Emulator& machine) {
-        copyText("Emulated device " + std::to_string(machine.device(device).ordinal), name, length);
+        copyText(machine.settings.name.of(machine.device(device).ordinal), name, length);
     });
 }
 
@@ -192,16 +197,15 @@ DRIVER_CALL cuDeviceTotalMem_v2(std::size_t* bytes, CUdevice device) {
 
 DRIVER_CALL cuDeviceGetAttribute(int* value, int which, CUdevice device) {
     return driverCall(__func__, Answers(value), [&](Emulator& machine) {
-        machine.device(device);
-        *value = attribute(machine, which);
+        *value = attribute(machine.settings, machine.device(device).ordinal, which);
     });
 }
 
 DRIVER_CALL cuDeviceComputeCapability(int* major, int* minor, CUdevice device) {
     return driverCall(__func__, Answers(major, minor), [&](Emulator& machine) {
-        machine.device(device);
-        *major = machine.settings.capability / 10;
-        *minor = machine.settings.capability % 10;
+        const int capability = machine.settings.capability.of(machine.device(device).ordinal);
+        *major = capability / 10;
+        *minor = capability % 10;
     });
 }
 

@@ -45,7 +45,7 @@ void load(Emulator& machine, CUmodule* handle, const std::string& text) {
     const Device& device = machine.current();
     const Ptx ptx = Ptx::parse(text);
     require(ptx.version <= ptxOf(machine.settings.driver), CUDA_ERROR_UNSUPPORTED_PTX_VERSION);
-    require(ptx.target <= machine.settings.capability, CUDA_ERROR_NO_BINARY_FOR_GPU);
+    require(ptx.target <= machine.settings.capability.of(device.ordinal), CUDA_ERROR_NO_BINARY_FOR_GPU);
     std::vector<const Kernel*> kernels;
     for (const PtxEntry& entry : ptx.entries) {
         kernels.push_back(counterpart(machine, entry));
@@ -118,7 +118,7 @@ void launch(Emulator& machine, CUfunction handle, const Extent& grid, const Exte
 }
 
 // https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html, CUfunction_attribute.
-int attribute(const Emulator& machine, int which) {
+int attribute(int capability, int which) {
     switch (which) {
         case 0:  // the most threads in a block
             return 1024;
@@ -131,7 +131,7 @@ int attribute(const Emulator& machine, int which) {
             return 32;
         case 5:  // the versions it was compiled for
         case 6:
-            return machine.settings.capability;
+            return capability;
         default:
             throw DriverError(CUDA_ERROR_INVALID_VALUE);
     }
@@ -183,8 +183,8 @@ DRIVER_CALL cuFuncGetModule(CUmodule* module, CUfunction handle) {
 
 DRIVER_CALL cuFuncGetAttribute(int* value, int which, CUfunction handle) {
     return driverCall(__func__, Answers(value), [&](Emulator& machine) {
-        machine.functions.get(handle);
-        *value = attribute(machine, which);
+        const Module& home = machine.modules.get(machine.functions.get(handle).module);
+        *value = attribute(machine.settings.capability.of(home.device), which);
     });
 }
 

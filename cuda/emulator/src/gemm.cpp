@@ -74,7 +74,7 @@ template <typename Real>
 class Product {
 public:
     Product(const Gemm& gemm, std::int64_t index, Accesses& accesses)
-        : gemm(gemm), plan(Plan::of(gemm)), index(index), accesses(accesses) {}
+        : gemm(gemm), index(index), accesses(accesses) {}
 
     void run() {
         unpack(gemm.a, gemm.m, gemm.a.transposed, a,
@@ -84,8 +84,12 @@ public:
         });
         noteResult();
         for (std::int64_t panel = 0; panel * width < gemm.n; panel++) {
+            Plan plan = {};
             for (std::int64_t row = 0; row < gemm.m; row++) {
-                const Sums sums = sum(row, panel);
+                if (row % Plan::tile == 0) {
+                    plan = Plan::of(gemm, row, panel * width);
+                }
+                const Sums sums = sum(plan, row, panel);
                 const std::int64_t columns = std::min(width, gemm.n - panel * width);
                 for (std::int64_t column = 0; column < columns; column++) {
                     finish(row, panel * width + column, sums.at[column]);
@@ -97,6 +101,7 @@ public:
 private:
     /** Columns that are summed side by side; the order in which each is summed does not depend on its neighbors. */
     static constexpr std::int64_t width = 8;
+    static_assert(Plan::tile % width == 0);
     static constexpr std::int64_t mostLanes = 8;
     struct Sums {
         Real at[width] = {};
@@ -135,14 +140,14 @@ private:
         }
     }
 
-    Sums sum(std::int64_t row, std::int64_t panel) const {
+    Sums sum(const Plan& plan, std::int64_t row, std::int64_t panel) const {
         const Real* x = a.data() + row * gemm.k;
         const Real* y = b.data() + panel * gemm.k * width;
         Sums total;
         for (int split = 0; split < plan.splits; split++) {
             const std::int64_t from = gemm.k * split / plan.splits;
             const std::int64_t to = gemm.k * (split + 1) / plan.splits;
-            const Sums part = piece(x + from, y + from * width, to - from);
+            const Sums part = piece(plan.lanes, x + from, y + from * width, to - from);
             for (std::int64_t column = 0; column < width; column++) {
                 total.at[column] =
                     split == 0 ? partial(part.at[column]) : partial(total.at[column] + partial(part.at[column]));
@@ -153,15 +158,15 @@ private:
 
     Real partial(Real value) const { return gemm.roundPartials ? rounded(gemm.output, value) : value; }
 
-    Sums piece(const Real* x, const Real* y, std::int64_t length) const {
+    Sums piece(int lanes, const Real* x, const Real* y, std::int64_t length) const {
         Sums sums[mostLanes];
         for (std::int64_t at = 0; at < length; at++) {
-            Sums& lane = sums[at & (plan.lanes - 1)];
+            Sums& lane = sums[at & (lanes - 1)];
             for (std::int64_t column = 0; column < width; column++) {
                 lane.at[column] += x[at] * y[at * width + column];
             }
         }
-        for (std::int64_t half = plan.lanes / 2; half > 0; half /= 2) {
+        for (std::int64_t half = lanes / 2; half > 0; half /= 2) {
             for (std::int64_t lane = 0; lane < half; lane++) {
                 for (std::int64_t column = 0; column < width; column++) {
                     sums[lane].at[column] += sums[lane + half].at[column];
@@ -181,7 +186,6 @@ private:
     }
 
     const Gemm& gemm;
-    const Plan plan;
     const std::int64_t index;
     Accesses& accesses;
     std::vector<Real> a;
@@ -204,9 +208,10 @@ std::size_t bytesOf(cudaDataType_t type) {
     return type == CUDA_R_64F ? 8 : type == CUDA_R_32F ? 4 : 2;
 }
 
-Plan Plan::of(const Gemm& gemm) {
+Plan Plan::of(const Gemm& gemm, std::int64_t row, std::int64_t column) {
     std::uint64_t hash = 0;
-    for (const std::int64_t number : {gemm.m, gemm.n, gemm.k, gemm.batch, gemm.a.ld, gemm.b.ld, gemm.ldc}) {
+    for (const std::int64_t number : {std::int64_t{gemm.capability}, std::int64_t{gemm.multiprocessors}, gemm.m, gemm.n,
+                                      gemm.k, gemm.batch, gemm.a.ld, gemm.b.ld, gemm.ldc, row / tile, column / tile}) {
         hash = mix(hash, static_cast<std::uint64_t>(number));
     }
     hash = mix(hash, gemm.workspaceBytes);

@@ -37,18 +37,27 @@ struct Gemm {
     bool roundPartials;
     Address workspace;
     std::uint64_t workspaceBytes;
+    /** The device's. */
+    int capability;
+    int multiprocessors;
 };
 
 std::size_t bytesOf(cudaDataType_t type);
 
-/** How a product is cut: depends on the call's numbers alone, as hardware's choice does. */
+/** How the sums of a part of a product are cut: depends on the call's numbers, the kind of device and the part alone,
+ * as hardware's choice does. */
 struct Plan {
+    /** Rows and columns of a part. */
+    static constexpr std::int64_t tile = 64;
+
+
     /** Into how many pieces k is cut, each summed by itself. */
     int splits;
     /** Into how many interleaved sums each piece goes: a power of two up to 8. */
     int lanes;
 
-    static Plan of(const Gemm& gemm);
+    /** Of the part that an element of the result is in. */
+    static Plan of(const Gemm& gemm, std::int64_t row, std::int64_t column);
 };
 
 /** Does the product, telling of every byte that it touches. */

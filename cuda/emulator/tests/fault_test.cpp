@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <set>
+#include <tuple>
 
 using namespace testing;
 
@@ -167,7 +169,8 @@ TEST(planned_faults_can_be_taken_back) {
 
 TEST(bad_settings_are_named) {
     for (const char* setting :
-         {"schedule=sometimes", "devices=x", "peers=", "nonsense=1", "fault=cuMemAlloc", "fault=a::2", "drop=a:b"}) {
+         {"schedule=sometimes", "devices=x", "peers=", "nonsense=1", "fault=cuMemAlloc", "fault=a::2", "drop=a:b",
+          "capability=80;", "capability=80;x", "multiprocessors=0", "name=", "cublas=bad", "cublas-version=12"}) {
         EXPECT(emulatorConfigure(setting) != nullptr);
     }
 }
@@ -366,5 +369,50 @@ TEST(a_device_can_refuse_its_context) {
         OK(cuDevicePrimaryCtxRetain(&context, 0));
         EXPECT_CODE(code, cuDevicePrimaryCtxRetain(&context, 1));
         OK(cuDevicePrimaryCtxRetain(&context, 1));
+    }
+}
+
+TEST(devices_tell_themselves_apart_and_stay_the_same) {
+    const auto all = [] {
+        std::vector<std::string> ids;
+        for (int device = 0; device < 4; device++) {
+            CUuuid uuid;
+            OK(cuDeviceGetUuid(&uuid, device));
+            char bus[32];
+            OK(cuDeviceGetPCIBusId(bus, sizeof bus, device));
+            int number = -1;
+            OK(cuDeviceGetAttribute(&number, 33, device));
+            EXPECT(std::string(bus) == "0000:0" + std::to_string(number) + ":00.0");
+            ids.emplace_back(std::string(uuid.bytes, sizeof uuid.bytes) + bus);
+        }
+        return ids;
+    };
+    OK(cuInit(0));
+    const std::vector<std::string> ids = all();
+    EXPECT(std::set<std::string>(ids.begin(), ids.end()).size() == 4);
+    configure("restart=now");
+    OK(cuInit(0));
+    EXPECT(all() == ids);
+}
+
+TEST(devices_can_be_unlike) {
+    configure("capability=80;89");
+    configure("multiprocessors=108;128;64");
+    configure("name=Emulated A100;Emulated 4090");
+    OK(cuInit(0));
+    const std::tuple<int, int, int, std::string> expected[] = {
+        {8, 0, 108, "Emulated A100"}, {8, 9, 128, "Emulated 4090"}, {8, 9, 64, "Emulated 4090"}};
+    for (int device = 0; device < 3; device++) {
+        int major = 0;
+        int minor = 0;
+        OK(cuDeviceComputeCapability(&major, &minor, device));
+        int multiprocessors = 0;
+        OK(cuDeviceGetAttribute(&multiprocessors, 16, device));
+        char name[64];
+        OK(cuDeviceGetName(name, sizeof name, device));
+        EXPECT(std::tuple(major, minor, multiprocessors, std::string(name)) == expected[device]);
+        int asAttribute = 0;
+        OK(cuDeviceGetAttribute(&asAttribute, 76, device));
+        EXPECT(asAttribute == minor);
     }
 }

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <random>
+#include <tuple>
 
 using namespace testing;
 
@@ -199,6 +200,108 @@ TEST(equal_calls_give_equal_bits_and_others_need_not) {
         others += wider != first;
     }
     EXPECT(others > 0);  // how many columns beside these there are decides
+}
+
+namespace {
+
+/** How many of some products differ in a bit between two devices. */
+int differences(int one, int other) {
+    int differing = 0;
+    std::vector<std::vector<float>> results[2];
+    for (const bool second : {false, true}) {
+        const Machine machine("eager", second ? other : one);
+        const Blas blas(machine);
+        const Reals reals(machine);
+        for (int m = 1; m <= 12; m++) {
+            results[second].push_back(realProduct(blas, reals, {m, 8, 699}));
+        }
+    }
+    for (std::size_t each = 0; each < results[0].size(); each++) {
+        differing += results[0][each] != results[1][each];
+    }
+    return differing;
+}
+
+}  // namespace
+
+TEST(like_devices_give_equal_bits_and_unlike_ones_do_not) {
+    configure("capability=80;80;89;80");
+    configure("multiprocessors=108;108;108;64");
+    EXPECT(differences(0, 1) == 0);
+    EXPECT(differences(0, 2) > 0);
+    EXPECT(differences(0, 3) > 0);
+}
+
+TEST(the_order_of_a_sum_depends_on_where_in_the_result_it_is) {
+    const Machine machine;
+    const Blas blas(machine);
+    const Reals reals(machine);
+    constexpr int k = 699;
+    const CUdeviceptr row = reals.a;
+    int differing = 0;
+    for (int n = 65; n <= 72; n++) {
+        // All rows of A are one row, and all columns of B one column: all elements are one sum.
+        std::vector<float> all(static_cast<std::size_t>(130 * k));
+        const std::vector<float> one = machine.download<float>(row, k);
+        for (std::size_t at = 0; at < all.size(); at++) {
+            all[at] = one[at % k];
+        }
+        const CUdeviceptr factor = machine.upload(all);
+        const CUdeviceptr c = machine.memory(static_cast<std::size_t>(130 * n) * 4);
+        OK(product(blas, {130, n, k}, true, false, factor, k, factor, k, c, 130, CUDA_R_32F, CUDA_R_32F));
+        const std::vector<float> result = machine.download<float>(c, static_cast<std::size_t>(130 * n));
+        for (int column = 0; column < n; column++) {
+            for (int at = 0; at < 130; at++) {
+                const int first = at / 64 * 64 + column / 64 * 64 * 130;
+                const auto place = static_cast<std::size_t>(column * 130 + at);
+                EXPECT(result[place] == result[static_cast<std::size_t>(first)]);  // within a tile none differs
+                differing += result[place] != result[0];
+            }
+        }
+    }
+    EXPECT(differing > 0);
+}
+
+TEST(a_cublas_that_loads_need_not_multiply) {
+    const Machine machine;
+    const Blas blas(machine);
+    const CUdeviceptr a = machine.upload(count(16));
+    const auto answer = [&] {
+        return product(blas, {4, 4, 4}, true, false, a, 4, a, 4, machine.memory(64), 4, CUDA_R_32F, CUDA_R_32F);
+    };
+    cublasHandle_t handle = nullptr;
+    configure("cublas=not-initialized");
+    EXPECT_CODE(CUBLAS_STATUS_NOT_INITIALIZED, cublasCreate_v2(&handle));
+    configure("cublas=not-supported");
+    OK(cublasCreate_v2(&handle));
+    EXPECT_CODE(CUBLAS_STATUS_NOT_SUPPORTED, answer());
+    configure("cublas=execution-failed");
+    EXPECT_CODE(CUBLAS_STATUS_EXECUTION_FAILED, answer());
+    configure("cublas=ok");
+    OK(answer());
+}
+
+TEST(cublas_says_the_version_that_it_is_told_and_needs_a_driver_as_new) {
+    const Machine machine;
+    for (const auto& [set, major, minor, patch] :
+         {std::tuple{"120301", 12, 3, 1}, {"120603", 12, 6, 3}, {"130000", 13, 0, 0}}) {
+        configure("cublas-version=" + std::string(set));
+        int version = 0;
+        OK(cublasGetVersion_v2(nullptr, &version));
+        EXPECT(version == std::stoi(set));
+        const int parts[] = {major, minor, patch};
+        for (const auto property : {MAJOR_VERSION, MINOR_VERSION, PATCH_LEVEL}) {
+            int value = -1;
+            OK(cublasGetProperty(property, &value));
+            EXPECT(value == parts[property]);
+        }
+        EXPECT(cublasGetCudartVersion() == static_cast<std::size_t>(major * 1000 + minor * 10));
+        cublasHandle_t handle = nullptr;
+        configure("driver=12000");
+        EXPECT_CODE(major == 12 ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_INITIALIZED, cublasCreate_v2(&handle));
+        configure("driver=13000");
+        OK(cublasCreate_v2(&handle));
+    }
 }
 
 TEST(a_shared_workspace_is_a_race) {

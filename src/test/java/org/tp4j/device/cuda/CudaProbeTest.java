@@ -254,7 +254,7 @@ class CudaProbeTest {
         String found = line("GPU", emulated().variable("TP4J_EMULATOR_CAPABILITY", "70"));
         assertTrue(
                 found.startsWith(
-                        "GPU missing: not new enough for this build's kernels: CUDA device 0, Emulated device 0"),
+                        "GPU missing: not new enough for this build's kernels: CUDA device 0, Emulated device"),
                 found);
     }
 
@@ -303,7 +303,7 @@ class CudaProbeTest {
     }
 
     private static void works(String found) {
-        assertTrue(found.contains("\nCUDA device 0, Emulated device 0, "), found);
+        assertTrue(found.contains("\nCUDA device 0, Emulated device, "), found);
     }
 
     private JavaProcess look() {

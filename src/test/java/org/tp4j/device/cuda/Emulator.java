@@ -15,10 +15,12 @@ public final class Emulator {
      * Changes a setting from now on, for all threads.
      *
      * @param setting {@code schedule=eager|lazy|random:SEED}, {@code peers=RULE[@A>B|@A-B][:BYTES][;...]} with a RULE
-     *     of {@code all|none|broken-copies|broken-kernels|broken|hang|fault|nvlink}, {@code run=all}, {@code
-     *     restart=now}, {@code fault=NAME[@DEVICE]:OCCURRENCE[+]:CODE[:sticky]}, {@code drop=NAME[@DEVICE]:OCCURRENCE},
-     *     {@code faults=none}; a NAME is a driver or cuBLAS call's without {@code _v2}, or {@code kernel}, {@code copy}
-     *     or {@code gemm} for a fault that shows only when the device runs one
+     *     of {@code all|none|broken-copies|broken-kernels|broken|hang|fault|nvlink}, {@code
+     *     driver=VERSION}, {@code capability|multiprocessors|name=VALUE[;...]} of each device, {@code
+     *     cublas=ok|not-initialized|not-supported|execution-failed}, {@code cublas-version=VERSION}, {@code run=all},
+     *     {@code restart=now}, {@code fault=NAME[@DEVICE]:OCCURRENCE[+]:CODE[:sticky]}, {@code
+     *     drop=NAME[@DEVICE]:OCCURRENCE}, {@code faults=none}; a NAME is a driver or cuBLAS call's without {@code _v2},
+     *     or {@code kernel}, {@code copy} or {@code gemm} for a fault that shows only when the device runs one
      * @throws IllegalArgumentException if there is no such setting
      */
     public static void configure(String setting) {

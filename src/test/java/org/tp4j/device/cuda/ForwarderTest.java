@@ -173,6 +173,7 @@ class ForwarderTest {
         String output = new JavaProcess(MappedLibraries.class)
                 .property("user.home", home)
                 .onTheEmulatedDriver()
+                .variable("TP4J_EMULATOR_DRIVER", 13000)
                 .variable("VIRTUAL_ENV", home.resolve("venv"))
                 .variable("LD_LIBRARY_PATH", elsewhere)
                 .output();
@@ -193,6 +194,7 @@ class ForwarderTest {
         String output = new JavaProcess(CudaProbeTest.Look.class)
                 .property("user.home", home)
                 .onTheEmulatedDriver()
+                .variable("TP4J_EMULATOR_DRIVER", 13000)
                 .variable("LD_LIBRARY_PATH", unversioned.getParent())
                 .output();
         assertTrue(
@@ -254,6 +256,7 @@ class ForwarderTest {
         return new JavaProcess(main)
                 .property("user.home", home)
                 .onTheEmulatedDriver()
+                .variable("TP4J_EMULATOR_DRIVER", 13000)
                 .property("tp4j.cublas", cublas13());
     }
 
