@@ -2,6 +2,9 @@
 
 #include "error.h"
 
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 #include <sys/mman.h>
 
 #include <cstdint>
@@ -80,6 +83,10 @@ void Fiber::prepare(void (*code)(void*), void* with) {
     function = code;
     argument = with;
     done = false;
+#ifdef __SANITIZE_ADDRESS__
+    // Frames that were abandoned on it never told the sanitizer that they ended.
+    __asan_unpoison_memory_region(reinterpret_cast<void*>(stack), size);
+#endif
     auto* top = reinterpret_cast<std::uintptr_t*>(stack + size) - 2;  // keeps the stack aligned to 16 at the call
     *--top = reinterpret_cast<std::uintptr_t>(&emulatorEnterFiber);
     for (int place = 0; place < savedRegisters; place++) {
