@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <regex>
 #include <sstream>
 #include <stdexcept>
 
@@ -32,6 +31,51 @@ const Rule* find(const std::string& name) {
     return found == std::end(rules) ? nullptr : found;
 }
 
+/** Reads an item from its beginning to its end. */
+class Scanner {
+public:
+    explicit Scanner(const std::string& text) : text(text) {}
+
+    void expect(bool right) const {
+        if (!right) {
+            throw std::invalid_argument(text +
+                                        ": expected RULE[@A>B or @A-B][:BYTES], RULE one of all, none, broken-copies, "
+                                        "broken-kernels, broken, hang, fault, nvlink");
+        }
+    }
+
+    bool atEnd() const { return at == text.size(); }
+
+    bool skip(char wanted) {
+        const bool there = !atEnd() && text[at] == wanted;
+        at += there ? 1 : 0;
+        return there;
+    }
+
+    std::string word() {
+        return take([](char c) { return (c >= 'a' && c <= 'z') || c == '-'; });
+    }
+
+    std::uint64_t number(std::size_t mostDigits) {
+        const std::string digits = take([](char c) { return c >= '0' && c <= '9'; });
+        expect(!digits.empty() && digits.size() <= mostDigits);
+        return std::stoull(digits);
+    }
+
+private:
+    template <typename Wanted>
+    std::string take(Wanted wanted) {
+        const std::size_t from = at;
+        while (!atEnd() && wanted(text[at])) {
+            at++;
+        }
+        return text.substr(from, at - from);
+    }
+
+    const std::string& text;
+    std::size_t at = 0;
+};
+
 }  // namespace
 
 bool Links::Item::names(int from, int to) const {
@@ -51,17 +95,19 @@ void Links::Item::applyTo(Link& link) const {
 }
 
 Links::Item Links::item(const std::string& text) {
-    static const std::regex form("([a-z-]+)(@(\\d{1,2})([->])(\\d{1,2}))?(:(\\d{1,18}))?");
-    std::smatch part;
-    if (!std::regex_match(text, part, form) || (part[1] != nvlink && find(part[1]) == nullptr)) {
-        throw std::invalid_argument(text +
-                                    ": expected RULE[@A>B or @A-B][:BYTES], RULE one of all, none, broken-copies, "
-                                    "broken-kernels, broken, hang, fault, nvlink");
+    Scanner scanner(text);
+    Item item{scanner.word(), std::nullopt, false, 0};
+    scanner.expect(item.rule == nvlink || find(item.rule) != nullptr);
+    if (scanner.skip('@')) {
+        const int from = static_cast<int>(scanner.number(2));
+        item.bothWays = scanner.skip('-');
+        scanner.expect(item.bothWays || scanner.skip('>'));
+        item.ends = {from, static_cast<int>(scanner.number(2))};
     }
-    Item item{part[1], std::nullopt, part[4] == "-", part[7].matched ? std::stoull(part[7]) : 0};
-    if (part[2].matched) {
-        item.ends = {std::stoi(part[3]), std::stoi(part[5])};
+    if (scanner.skip(':')) {
+        item.harmless = scanner.number(18);
     }
+    scanner.expect(scanner.atEnd());
     return item;
 }
 
