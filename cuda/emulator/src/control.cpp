@@ -36,6 +36,12 @@ __attribute__((visibility("default"))) void emulatorDropWhere(int (*drops)(const
     Emulator::root().dropper = drops;
 }
 
+__attribute__((visibility("default"))) const char* emulatorSites() {
+    const std::lock_guard<std::mutex> lock(Emulator::root().mutex);
+    answer() = Emulator::root().processor.sites.list();
+    return answer().c_str();
+}
+
 __attribute__((visibility("default"))) long emulatorCount(const char* what) {
     const std::lock_guard<std::mutex> lock(Emulator::root().mutex);
     try {

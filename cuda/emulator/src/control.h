@@ -12,6 +12,12 @@ const char* emulatorConfigure(const char* setting);
  */
 void emulatorDropWhere(int (*drops)(const char* call));
 
+/**
+ * Where the kernels' sources call what lets threads wait for each other, a line each: `FILE:LINE FUNCTION REACHED`, how
+ * often threads came to it. Good until this thread's next call.
+ */
+const char* emulatorSites();
+
 /** How many there are of something that Emulator::count knows, or -1. */
 long emulatorCount(const char* what);
 

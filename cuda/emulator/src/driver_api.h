@@ -103,6 +103,7 @@ CUresult cuModuleUnload(CUmodule handle);
 CUresult cuModuleGetFunction(CUfunction* function, CUmodule handle, const char* name);
 CUresult cuFuncGetModule(CUmodule* module, CUfunction handle);
 CUresult cuFuncGetAttribute(int* value, int which, CUfunction handle);
+CUresult cuFuncSetAttribute(CUfunction handle, int which, int value);
 CUresult cuLaunchKernel(CUfunction function, unsigned gridX, unsigned gridY, unsigned gridZ, unsigned blockX,
                         unsigned blockY, unsigned blockZ, unsigned sharedBytes, CUstream stream, void** arguments,
                         void** extra);

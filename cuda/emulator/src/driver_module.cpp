@@ -26,6 +26,29 @@ int ptxOf(int driver) {
     return 70 + minor;
 }
 
+// What a block may have of shared memory unless more was asked for in time, and then.
+// https://docs.nvidia.com/cuda/cuda-c-programming-guide/#features-and-technical-specifications
+constexpr std::uint64_t usualShared = 48 * 1024;
+
+std::uint64_t mostShared(int capability) {
+    switch (capability) {
+        case 70:
+        case 72:
+            return 96 * 1024;
+        case 75:
+            return 64 * 1024;
+        case 80:
+        case 87:
+            return 163 * 1024;
+        case 90:
+        case 100:
+        case 103:
+            return DynamicShared::most;
+        default:
+            return capability < 70 ? usualShared : 99 * 1024;
+    }
+}
+
 /** The kernel whose source was compiled into the emulator, if it takes what the PTX says. */
 const Kernel* counterpart(Emulator& machine, const PtxEntry& entry) {
     const Kernel* kernel = machine.kernels.find(entry.name);
@@ -46,14 +69,15 @@ void load(Emulator& machine, CUmodule* handle, const std::string& text) {
     const Ptx ptx = Ptx::parse(text);
     require(ptx.version <= ptxOf(machine.settings.driver), CUDA_ERROR_UNSUPPORTED_PTX_VERSION);
     require(ptx.target <= machine.settings.capability.of(device.ordinal), CUDA_ERROR_NO_BINARY_FOR_GPU);
-    std::vector<const Kernel*> kernels;
+    std::vector<Function> functions;
     for (const PtxEntry& entry : ptx.entries) {
-        kernels.push_back(counterpart(machine, entry));
+        const std::uint64_t most = usualShared - std::min(entry.shared, usualShared);
+        functions.push_back({nullptr, counterpart(machine, entry), entry.shared, most});
     }
     *handle = machine.modules.add(Module{device.ordinal, {}});
-    for (const Kernel* kernel : kernels) {
-        machine.modules.get(*handle).functions.emplace_back(kernel->name,
-                                                            machine.functions.add(Function{*handle, kernel}));
+    for (Function& function : functions) {
+        function.module = *handle;
+        machine.modules.get(*handle).functions.emplace_back(function.kernel->name, machine.functions.add(function));
     }
 }
 
@@ -95,7 +119,7 @@ private:
 void runGrid(Emulator& machine, const Launch& launch, Accesses& accesses, int device) {
     machine.faults.strike("kernel", device);
     Crossing crossing(machine.settings.links, device, accesses);
-    Grid grid(launch, accesses, machine.fibers);
+    Grid grid(launch, accesses, machine.processor, machine.settings.schedule.seed);
     const Running running(machine, grid);
     crossing.run([&] { grid.run(); });
     if (const auto race = grid.threadRace()) {
@@ -108,30 +132,65 @@ void launch(Emulator& machine, CUfunction handle, const Extent& grid, const Exte
     Stream& stream = machine.currentStream(streamHandle);
     const Function& function = machine.functions.get(handle);
     require(machine.modules.get(function.module).device == stream.device, CUDA_ERROR_INVALID_HANDLE);
-    require(dynamicShared == 0, CUDA_ERROR_NOT_SUPPORTED);
+    require(dynamicShared <= function.mostDynamicShared, CUDA_ERROR_INVALID_VALUE);
     checkExtents(grid, block);
-    const auto wanted =
-        std::make_shared<Launch>(Launch{function.kernel, grid, block, copyArguments(*function.kernel, arguments)});
+    const auto wanted = std::make_shared<Launch>(
+        Launch{function.kernel, grid, block, dynamicShared, copyArguments(*function.kernel, arguments)});
     const int device = stream.device;
     machine.enqueue(stream, "kernel " + function.kernel->name,
                     [&machine, wanted, device](Accesses& accesses) { runGrid(machine, *wanted, accesses, device); });
 }
 
 // https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html, CUfunction_attribute.
-int attribute(int capability, int which) {
+enum FunctionAttribute {
+    maxThreads = 0,
+    sharedBytes = 1,
+    constantBytes = 2,
+    localBytes = 3,
+    registers = 4,
+    ptxVersion = 5,
+    binaryVersion = 6,
+    maxDynamicSharedBytes = 8,
+    sharedCarveout = 9,
+};
+
+int capabilityOf(const Emulator& machine, const Function& function) {
+    return machine.settings.capability.of(machine.modules.get(function.module).device);
+}
+
+int attribute(int capability, const Function& function, int which) {
     switch (which) {
-        case 0:  // the most threads in a block
+        case maxThreads:
             return 1024;
-        case 1:  // bytes of shared, constant and local memory
-        case 2:
-        case 3:
-        case 8:
+        case sharedBytes:
+            return static_cast<int>(function.ownShared);
+        case constantBytes:
+        case localBytes:
             return 0;
-        case 4:  // registers
+        case registers:
             return 32;
-        case 5:  // the versions it was compiled for
-        case 6:
+        case ptxVersion:
+        case binaryVersion:
             return capability;
+        case maxDynamicSharedBytes:
+            return static_cast<int>(function.mostDynamicShared);
+        default:
+            throw DriverError(CUDA_ERROR_INVALID_VALUE);
+    }
+}
+
+void setAttribute(int capability, Function& function, int which, int value) {
+    switch (which) {
+        case maxDynamicSharedBytes: {
+            const auto bytes = static_cast<std::uint64_t>(value);
+            require(value >= 0 && bytes + function.ownShared <= mostShared(capability),
+                    CUDA_ERROR_INVALID_VALUE);
+            function.mostDynamicShared = bytes;
+            return;
+        }
+        case sharedCarveout:  // only a hint
+            require(value >= -1 && value <= 100, CUDA_ERROR_INVALID_VALUE);
+            return;
         default:
             throw DriverError(CUDA_ERROR_INVALID_VALUE);
     }
@@ -183,8 +242,15 @@ DRIVER_CALL cuFuncGetModule(CUmodule* module, CUfunction handle) {
 
 DRIVER_CALL cuFuncGetAttribute(int* value, int which, CUfunction handle) {
     return driverCall(__func__, Answers(value), [&](Emulator& machine) {
-        const Module& home = machine.modules.get(machine.functions.get(handle).module);
-        *value = attribute(machine.settings.capability.of(home.device), which);
+        const Function& function = machine.functions.get(handle);
+        *value = attribute(capabilityOf(machine, function), function, which);
+    });
+}
+
+DRIVER_CALL cuFuncSetAttribute(CUfunction handle, int which, int value) {
+    return driverCall(__func__, [&](Emulator& machine) {
+        Function& function = machine.functions.get(handle);
+        setAttribute(capabilityOf(machine, function), function, which, value);
     });
 }
 

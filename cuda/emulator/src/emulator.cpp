@@ -70,6 +70,8 @@ void Emulator::configure(const std::string& key, const std::string& value) {
         faults.planDrop(value);
     } else if (key == "faults" && value == "none") {
         faults.clear();
+    } else if (key == "omit") {
+        processor.sites.omit(value);
     } else if (key == "restart" && value == "now") {
         restart();
     } else if (key == "run" && value == "all") {

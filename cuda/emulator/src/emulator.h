@@ -51,6 +51,10 @@ struct Event {
 struct Function {
     CUmodule module;
     const Kernel* kernel;
+    /** Bytes of shared memory that its source declares. */
+    std::uint64_t ownShared;
+    /** The most that a launch may ask for besides. */
+    std::uint64_t mostDynamicShared;
 };
 
 struct Module {
@@ -85,7 +89,7 @@ public:
     Reports reports;
     Faults faults;
     Kernels kernels;
-    Fibers fibers;
+    Multiprocessor processor;
     Races races;
     Timeline timeline;
     /** Null before cuInit. */
@@ -108,7 +112,7 @@ public:
     /** Everything is gone, as if the process had begun anew; only handles are not given out again. */
     void restart();
 
-    /** `key=value`: a setting, or `fault=`, `drop=`, `faults=none`, `run=all`, `restart=now`. */
+    /** `key=value`: a setting, or `fault=`, `drop=`, `faults=none`, `omit=`, `run=all`, `restart=now`. */
     void configure(const std::string& key, const std::string& value);
 
     /** How many there are of `allocations`, `pinned`, `streams`, `events`, `modules`, `handles`, `contexts`, `reports`,

@@ -1,126 +1,115 @@
 #include "grid.h"
 
-#include <algorithm>
+#include <cstdio>
 
 namespace emulator {
+namespace {
 
-Grid::Grid(const Launch& launch, Accesses& accesses, Fibers& pool)
+std::string hexadecimal(Address address) {
+    char digits[20];
+    std::snprintf(digits, sizeof digits, "0x%llx", static_cast<unsigned long long>(address));
+    return digits;
+}
+
+std::string describe(const Extent& place) {
+    return "(" + std::to_string(place.x) + ", " + std::to_string(place.y) + ", " + std::to_string(place.z) + ")";
+}
+
+}  // namespace
+
+Grid::Grid(const Launch& launch, Accesses& accesses, Multiprocessor& processor, std::uint64_t seed)
     : launch(launch),
       accesses(accesses),
-      pool(pool),
+      processor(processor),
+      seed(seed),
       image(Image::holding(reinterpret_cast<Address>(launch.kernel->function))),
-      races(static_cast<unsigned>(launch.block.count())) {
+      shared(clocks),
+      races(clocks, static_cast<unsigned>(launch.block.count())) {
     for (const std::vector<std::byte>& argument : launch.arguments) {
         values.push_back(argument.data());
     }
 }
 
-// Threads that never ended are abandoned where they stand.
-Grid::~Grid() {
-    for (Fiber* fiber : fibers) {
-        if (fiber != nullptr) {
-            pool.giveBack(*fiber);
-        }
-    }
-}
-
 void Grid::run() {
-    for (block = 0; block < launch.grid.count(); block++) {
+    for (blockNumber = 0; blockNumber < launch.grid.count(); blockNumber++) {
         runBlock();
     }
 }
 
 void Grid::runBlock() {
-    const auto count = static_cast<unsigned>(launch.block.count());
-    phase = 0;
     shared.clear();
-    fibers.assign(count, nullptr);
-    for (unsigned which = 0; which < count; which++) {
-        fibers[which] = &pool.take();
-        fibers[which]->prepare(&Grid::enterThread, this);
-        step(which);
-    }
-    while (std::any_of(fibers.begin(), fibers.end(), [](const Fiber* fiber) { return fiber != nullptr; })) {
-        meetAll();
+    processor.dynamicShared.poison(launch.dynamicShared);
+    block.emplace(static_cast<unsigned>(launch.block.count()), processor.fibers, clocks, seed + blockNumber);
+    if (const auto misdeed = block->run(&Grid::enterThread, this)) {
+        throw DeviceFault(misdeed->code, "thread " + describe(launch.block.at(misdeed->thread)) + " of block " +
+                                             describe(blockIndex()) + ": " + misdeed->why);
     }
 }
 
-void Grid::step(unsigned which) {
-    thread = which;
-    fibers[which]->resume();
-    if (fault) {
-        throw *fault;
-    }
-    if (fibers[which]->finished()) {
-        pool.giveBack(*fibers[which]);
-        fibers[which] = nullptr;
+void Grid::meet(const EmulatorSite& site) {
+    if (!isOmitted(site)) {
+        block->meet(site);
     }
 }
 
-void Grid::meetAll() {
-    const auto gone = std::find(fibers.begin(), fibers.end(), nullptr);
-    if (gone != fibers.end()) {
-        throw DeviceFault(CUDA_ERROR_LAUNCH_FAILED,
-                          "thread " + std::to_string(gone - fibers.begin()) +
-                              " ended while others of its block wait for it in __syncthreads");
-    }
-    phase++;
-    for (unsigned which = 0; which < fibers.size(); which++) {
-        step(which);
-    }
+std::uint64_t Grid::meet(const EmulatorWarpCall& call) {
+    return isOmitted(call.site) ? answerAlone(call, block->now().thread % lanesPerWarp) : block->meet(call);
 }
 
-void Grid::meet() {
-    fibers[thread]->yield();
+bool Grid::isOmitted(const EmulatorSite& site) {
+    const std::optional<bool> omitted = processor.sites.reach(site);
+    if (!omitted) {
+        block->stop(CUDA_ERROR_UNKNOWN, "comes to " + emulator::describe(site) + ", which kernel-source did not find");
+    }
+    return *omitted;
 }
 
 void Grid::misaligned(Address address, unsigned alignment) {
-    fail(
-        CUDA_ERROR_MISALIGNED_ADDRESS, "address 0x" +
-                                           [&] {
-                                               char digits[20];
-                                               std::snprintf(digits, sizeof digits, "%llx",
-                                                             static_cast<unsigned long long>(address));
-                                               return std::string(digits);
-                                           }() +
-                                           " is not aligned to " + std::to_string(alignment) + " bytes");
+    block->stop(CUDA_ERROR_MISALIGNED_ADDRESS, "address " + hexadecimal(address) + " is not aligned to " +
+                                                   std::to_string(alignment) + " bytes");
 }
 
 void Grid::touch(Address begin, unsigned bytes, bool writes) {
     const std::string wrong = check(begin, bytes, writes);
     if (!wrong.empty()) {
-        fail(CUDA_ERROR_ILLEGAL_ADDRESS, wrong);
+        block->stop(CUDA_ERROR_ILLEGAL_ADDRESS, wrong);
     }
 }
 
 std::string Grid::check(Address begin, unsigned bytes, bool writes) {
-    if (fibers[thread]->owns(begin)) {
+    if (block->owns(begin)) {
         return "";
+    }
+    if (processor.dynamicShared.concerns(begin)) {
+        return checkDynamicShared(begin, bytes, writes);
     }
     if (!holds(image.all, begin)) {
         return checkDevice(begin, bytes, writes);
     }
     if (holds(image.writable, begin)) {
-        return writes ? shared.write(begin, bytes, thread, phase) : shared.read(begin, bytes, thread, phase);
+        return checkShared(begin, bytes, writes);
     }
     return writes ? "writes a constant" : "";
 }
 
-std::string Grid::checkDevice(Address begin, unsigned bytes, bool writes) {
-    races.add(begin, bytes, block * launch.block.count() + thread, phase, writes);
-    return writes ? accesses.tryWrite(begin, bytes) : accesses.tryRead(begin, bytes);
+std::string Grid::checkShared(Address begin, unsigned bytes, bool writes) {
+    return writes ? shared.write(begin, bytes, block->now()) : shared.read(begin, bytes, block->now());
 }
 
-void Grid::fail(CUresult code, const std::string& why) {
-    const Extent inBlock = threadIndex();
-    const Extent inGrid = blockIndex();
-    const auto place = [](const Extent& at) {
-        return "(" + std::to_string(at.x) + ", " + std::to_string(at.y) + ", " + std::to_string(at.z) + ")";
-    };
-    fault.emplace(code, "thread " + place(inBlock) + " of block " + place(inGrid) + ": " + why);
-    for (;;) {
-        fibers[thread]->yield();
+std::string Grid::checkDynamicShared(Address begin, unsigned bytes, bool writes) {
+    const Address first = processor.dynamicShared.begin();
+    if (begin < first || begin + bytes > first + launch.dynamicShared) {
+        return std::string(writes ? "writes " : "reads ") + std::to_string(bytes) + " bytes at " +
+               std::to_string(static_cast<std::int64_t>(begin - first)) +
+               " of the dynamic shared memory, of which the launch asked for " + std::to_string(launch.dynamicShared);
     }
+    return checkShared(begin, bytes, writes);
+}
+
+std::string Grid::checkDevice(Address begin, unsigned bytes, bool writes) {
+    const Moment now = block->now();
+    races.add(begin, bytes, blockNumber * launch.block.count() + now.thread, now.time, writes);
+    return writes ? accesses.tryWrite(begin, bytes) : accesses.tryRead(begin, bytes);
 }
 
 void Grid::enterThread(void* grid) {

@@ -2,16 +2,16 @@
 #pragma once
 
 #include "accesses.h"
+#include "block.h"
 #include "error.h"
 #include "fiber.h"
 #include "image.h"
 #include "kernels.h"
 #include "shared.h"
+#include "sites.h"
 #include "thread_races.h"
 
 #include <cstddef>
-#include <deque>
-#include <memory>
 #include <optional>
 #include <vector>
 
@@ -36,14 +36,23 @@ struct Launch {
     const Kernel* kernel;
     Extent grid;
     Extent block;
+    /** Bytes of shared memory besides what the kernel declares. */
+    unsigned dynamicShared;
     std::vector<std::vector<std::byte>> arguments;
+};
+
+/** What one launch after the other uses. */
+struct Multiprocessor {
+    Fibers fibers;
+    DynamicShared dynamicShared;
+    Sites sites;
 };
 
 /** One launch, running. Hooks in the kernel's code ask it for their thread's place and tell it of every access. */
 class Grid {
 public:
-    Grid(const Launch& launch, Accesses& accesses, Fibers& pool);
-    ~Grid();
+    /** @param seed decides the order in which threads run */
+    Grid(const Launch& launch, Accesses& accesses, Multiprocessor& processor, std::uint64_t seed);
     Grid(const Grid&) = delete;
     Grid& operator=(const Grid&) = delete;
 
@@ -57,8 +66,8 @@ public:
 
     Extent blocks() const { return launch.grid; }
     Extent threads() const { return launch.block; }
-    Extent blockIndex() const { return launch.grid.at(block); }
-    Extent threadIndex() const { return launch.block.at(thread); }
+    Extent blockIndex() const { return launch.grid.at(blockNumber); }
+    Extent threadIndex() const { return launch.block.at(block->now().thread); }
 
     /** The running thread reads or writes; if it may not, it never runs on. */
     void read(Address begin, unsigned bytes) { touch(begin, bytes, false); }
@@ -68,31 +77,38 @@ public:
     void misaligned(Address address, unsigned alignment);
 
     /** The running thread waits for all others of its block. */
-    void meet();
+    void meet(const EmulatorSite& site);
+
+    /** The running thread does its part in what lanes of its warp do together; what it gets. */
+    std::uint64_t meet(const EmulatorWarpCall& call);
+
+    /** The running thread's bit in a warp's masks. */
+    std::uint32_t laneBit() const { return 1u << block->now().thread % lanesPerWarp; }
+
+    Address dynamicShared() const { return processor.dynamicShared.begin(); }
 
 private:
     void runBlock();
-    void step(unsigned which);
-    void meetAll();
+    bool isOmitted(const EmulatorSite& site);
     void touch(Address begin, unsigned bytes, bool writes);
     std::string check(Address begin, unsigned bytes, bool writes);
+    std::string checkShared(Address begin, unsigned bytes, bool writes);
+    std::string checkDynamicShared(Address begin, unsigned bytes, bool writes);
     std::string checkDevice(Address begin, unsigned bytes, bool writes);
-    [[noreturn]] void fail(CUresult code, const std::string& why);
     static void enterThread(void* grid);
 
     const Launch& launch;
     Accesses& accesses;
-    Fibers& pool;
+    Multiprocessor& processor;
+    const std::uint64_t seed;
     Image image;
+    Clocks clocks;
     SharedMemory shared;
     ThreadRaces races;
     std::vector<const void*> values;
-    std::uint64_t block = 0;
-    unsigned thread = 0;
-    unsigned phase = 0;
-    std::optional<DeviceFault> fault;
-    /** The block's threads; null for those that have ended. */
-    std::vector<Fiber*> fibers;
+    std::uint64_t blockNumber = 0;
+    /** The one that runs. */
+    std::optional<Block> block;
 };
 
 }  // namespace emulator

@@ -23,6 +23,10 @@ void emulatorRegisterKernel(const char* name, void (*function)(), void (*invoke)
     emulator::Emulator::root().kernels.add({name, std::vector<std::size_t>(sizes, sizes + count), function, invoke});
 }
 
+void emulatorRegisterSite(const char* file, int line, const char* function) {
+    emulator::Emulator::root().processor.sites.add({file, line}, function);
+}
+
 EmulatorIndex emulatorThreadIndex() {
     return index(running().threadIndex());
 }
@@ -39,8 +43,21 @@ EmulatorIndex emulatorGridExtent() {
     return index(running().blocks());
 }
 
-void emulatorSynchronizeThreads() {
-    running().meet();
+void* emulatorDynamicShared() {
+    return reinterpret_cast<void*>(running().dynamicShared());
+}
+
+void emulatorSynchronizeThreads(EmulatorSite site) {
+    running().meet(site);
+}
+
+std::uint64_t emulatorCallWarp(EmulatorWarpCall call) {
+    return running().meet(call);
+}
+
+// Lanes need not keep step, so a device may answer any of those that have not ended: the caller alone is always right.
+unsigned emulatorActiveMask() {
+    return running().laneBit();
 }
 
 }  // extern "C"

@@ -89,29 +89,34 @@ std::size_t elementSize(const std::string& type) {
     return found->second;
 }
 
-/** `.param [.align N] .TYPE NAME[COUNT]`, behind the `.param`. */
-std::size_t parameterSize(Words& words) {
+struct Variable {
+    std::string name;
+    std::size_t bytes;
+};
+
+/** `[.align N] .TYPE NAME[COUNT]`, behind a `.param` or `.shared`; a `NAME[]` has no bytes. */
+Variable variable(Words& words) {
     if (words.current() == ".align") {
         words.next();
         words.next();
     }
     const std::size_t element = elementSize(words.next());
-    words.next();
+    const std::string name = words.next();
     if (words.current() != "[") {
-        return element;
+        return {name, element};
     }
     words.next();
-    return element * number(words.next());
+    return {name, words.current() == "]" ? 0 : element * number(words.next())};
 }
 
 /** `NAME(PARAMETERS)`, behind the `.entry`. */
 PtxEntry entry(Words& words) {
-    PtxEntry found{words.next(), {}};
+    PtxEntry found{words.next(), {}, 0};
     require(words.next() == "(", CUDA_ERROR_INVALID_PTX);
     while (words.current() != ")") {
         require(!words.current().empty(), CUDA_ERROR_INVALID_PTX);
         if (words.next() == ".param") {
-            found.parameters.push_back(parameterSize(words));
+            found.parameters.push_back(variable(words).bytes);
         }
     }
     return found;
@@ -125,9 +130,21 @@ Ptx Ptx::parse(const std::string& text) {
     Ptx ptx{versionNumber(words.next()), 0, {}};
     require(words.next() == ".target", CUDA_ERROR_INVALID_PTX);
     ptx.target = targetNumber(words.next());
+    std::map<std::string, std::size_t> shared;  // declared, and not yet mentioned by the entry
+    std::map<std::string, std::size_t> ofModule;
+    int depth = 0;
     while (!words.current().empty()) {
-        if (words.next() == ".entry") {
+        const std::string word = words.next();
+        depth += word == "{" ? 1 : word == "}" ? -1 : 0;
+        if (word == ".entry") {
             ptx.entries.push_back(entry(words));
+            shared = ofModule;
+        } else if (word == ".shared") {
+            const Variable found = variable(words);
+            (depth == 0 ? ofModule : shared)[found.name] = found.bytes;
+        } else if (depth > 0 && !ptx.entries.empty() && shared.count(word) != 0) {
+            ptx.entries.back().shared += shared[word];
+            shared.erase(word);
         }
     }
     return ptx;

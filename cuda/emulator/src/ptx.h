@@ -1,4 +1,4 @@
-// The little of PTX that a launch depends on: entry names and parameter layouts.
+// The little of PTX that a launch depends on: entry names, parameter layouts and shared memory.
 #pragma once
 
 #include <cstddef>
@@ -7,10 +7,12 @@
 
 namespace emulator {
 
-/** One `.entry` and the sizes of its parameters in bytes. */
+/** One `.entry`, the sizes of its parameters in bytes, and the bytes of the shared variables that its body
+ * mentions. */
 struct PtxEntry {
     std::string name;
     std::vector<std::size_t> parameters;
+    std::size_t shared = 0;
 };
 
 /** A module's text as far as it matters here. */

@@ -1,47 +1,66 @@
 #include "shared.h"
 
+#include <algorithm>
+
 namespace emulator {
 namespace {
 
 std::string race(const char* verb, unsigned thread, const char* earlierVerb, unsigned earlier) {
     return "shared-memory race: thread " + std::to_string(thread) + " " + verb + " what thread " +
-           std::to_string(earlier) + " " + earlierVerb + " with no __syncthreads between";
+           std::to_string(earlier) + " " + earlierVerb + " with no " +
+           (thread / lanesPerWarp == earlier / lanesPerWarp ? "__syncwarp or " : "") + "__syncthreads between";
 }
 
 }  // namespace
 
-std::string SharedMemory::read(Address begin, unsigned size, unsigned thread, unsigned phase) {
+std::string SharedMemory::read(Address begin, unsigned size, const Moment& moment) {
     for (Address address = begin; address < begin + size; address++) {
         Byte& byte = bytes[address];
-        if (byte.writer == nobody) {
-            return "thread " + std::to_string(thread) + " reads shared memory that no thread of its block wrote";
+        if (!byte.written) {
+            return "thread " + std::to_string(moment.thread) + " reads shared memory that no thread of its block wrote";
         }
-        if (byte.writer != thread && byte.written == phase) {
-            return race("reads", thread, "writes", byte.writer);
+        if (!clocks.ordered(*byte.written, moment)) {
+            return race("reads", moment.thread, "writes", byte.written->thread);
         }
-        byte.reader = byte.readIn == phase && byte.reader != nobody && byte.reader != thread ? several : thread;
-        byte.readIn = phase;
+        addRead(byte, moment);
     }
     return "";
 }
 
-std::string SharedMemory::write(Address begin, unsigned size, unsigned thread, unsigned phase) {
+void SharedMemory::addRead(Byte& byte, const Moment& moment) const {
+    std::vector<Moment>& reads = byte.reads;
+    reads.erase(std::remove_if(reads.begin(), reads.end(),
+                               [&](const Moment& each) { return clocks.ordered(each, moment); }),
+                reads.end());
+    const auto ofAnotherWarp = std::find_if(reads.begin(), reads.end(), [&](const Moment& each) {
+        return each.thread / lanesPerWarp != moment.thread / lanesPerWarp;
+    });
+    if (ofAnotherWarp != reads.end()) {
+        reads = {*ofAnotherWarp};
+    }
+    reads.push_back(moment);
+}
+
+std::string SharedMemory::write(Address begin, unsigned size, const Moment& moment) {
     for (Address address = begin; address < begin + size; address++) {
         Byte& byte = bytes[address];
-        if (byte.writer != nobody && byte.writer != thread && byte.written == phase) {
-            return race("writes", thread, "writes", byte.writer);
+        if (byte.written && !clocks.ordered(*byte.written, moment)) {
+            return race("writes", moment.thread, "writes", byte.written->thread);
         }
-        if (byte.reader == several && byte.readIn == phase) {
-            return "shared-memory race: thread " + std::to_string(thread) +
-                   " writes what several threads read with no __syncthreads between";
+        for (const Moment& read : byte.reads) {
+            if (!clocks.ordered(read, moment)) {
+                return race("writes", moment.thread, "reads", read.thread);
+            }
         }
-        if (byte.reader != nobody && byte.reader != thread && byte.readIn == phase) {
-            return race("writes", thread, "reads", byte.reader);
-        }
-        byte.writer = thread;
-        byte.written = phase;
+        byte.written = moment;
+        byte.reads.clear();
     }
     return "";
+}
+
+DynamicShared::DynamicShared() : memory(std::make_unique<std::byte[]>(most + 2 * margin + 2 * alignment)) {
+    const auto begins = reinterpret_cast<Address>(memory.get()) + margin;
+    first = (begins + 2 * alignment - 1) / (2 * alignment) * (2 * alignment) + alignment;
 }
 
 }  // namespace emulator

@@ -35,7 +35,8 @@ bool ThreadRaces::canRace(const std::vector<Range>& read, const std::vector<Rang
 }
 
 bool ThreadRaces::ordered(const Touch& a, const Touch& b) const {
-    return a.thread == b.thread || (a.thread / threadsPerBlock == b.thread / threadsPerBlock && a.phase != b.phase);
+    return a.thread / threadsPerBlock == b.thread / threadsPerBlock &&
+           clocks.ordered({a.thread % threadsPerBlock, a.time}, {b.thread % threadsPerBlock, b.time});
 }
 
 std::vector<ThreadRaces::Touch> ThreadRaces::writes() const {
@@ -55,7 +56,7 @@ std::optional<std::string> ThreadRaces::find(const std::vector<Range>& read, con
         widest = std::max<Address>(widest, write.bytes);
     }
     for (const Touch& touch : touches) {
-        auto write = std::lower_bound(sorted.begin(), sorted.end(), touch.begin - widest,
+        auto write = std::lower_bound(sorted.begin(), sorted.end(), Address{touch.begin} - widest,
                                       [](const Touch& each, Address begin) { return each.begin < begin; });
         for (; write != sorted.end() && write->begin < touch.end(); ++write) {
             if (write->end() > touch.begin && !ordered(touch, *write)) {

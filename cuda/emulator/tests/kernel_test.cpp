@@ -127,7 +127,9 @@ TEST(every_thread_comes_to_a_barrier) {
     OK(cuCtxSynchronize());
     OK(machine.launch("leave_before_barrier", nullptr, 1, 64, values, 63));
     EXPECT_CODE(CUDA_ERROR_LAUNCH_FAILED, cuCtxSynchronize());
-    EXPECT(reported("thread 63 ended while others"));
+    const std::string found = reports();
+    EXPECT(found.find("waits in __syncthreads (bugs.cu:") != std::string::npos);
+    EXPECT(found.find("for thread 63, which has ended") != std::string::npos);
 }
 
 TEST(threads_that_get_in_each_others_way_in_device_memory_are_reported) {

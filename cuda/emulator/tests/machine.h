@@ -79,28 +79,50 @@ public:
         return values;
     }
 
+    /** One of tests/kernels.cu or tests/bugs.cu. */
     CUfunction kernel(const char* name) {
         use();
-        if (module == nullptr) {
-            std::ifstream file("tests/kernels.ptx");
-            std::ostringstream text;
-            text << file.rdbuf();
-            OK(cuModuleLoadData(&module, text.str().c_str()));
-        }
         CUfunction found = nullptr;
-        OK(cuModuleGetFunction(&found, module, name));
+        if (module == nullptr) {
+            module = load("tests/kernels.ptx");
+        }
+        if (cuModuleGetFunction(&found, module, name) == CUDA_SUCCESS) {
+            return found;
+        }
+        if (bugs == nullptr) {
+            bugs = load("tests/bugs.ptx");
+        }
+        OK(cuModuleGetFunction(&found, bugs, name));
         return found;
     }
 
     template <typename... Arguments>
     CUresult launch(const char* name, CUstream on, unsigned blocks, unsigned threads, Arguments... arguments) {
+        return launchWithShared(0, name, on, blocks, threads, arguments...);
+    }
+
+    template <typename... Arguments>
+    CUresult launchWithShared(unsigned sharedBytes, const char* name, CUstream on, unsigned blocks, unsigned threads,
+                              Arguments... arguments) {
         void* pointers[] = {&arguments...};
-        return cuLaunchKernel(kernel(name), blocks, 1, 1, threads, 1, 1, 0, on, pointers, nullptr);
+        return cuLaunchKernel(kernel(name), blocks, 1, 1, threads, 1, 1, sharedBytes, on, pointers, nullptr);
     }
 
     const int ordinal;
     CUcontext context = nullptr;
     CUmodule module = nullptr;
+
+private:
+    static CUmodule load(const char* path) {
+        std::ifstream file(path);
+        std::ostringstream text;
+        text << file.rdbuf();
+        CUmodule loaded = nullptr;
+        OK(cuModuleLoadData(&loaded, text.str().c_str()));
+        return loaded;
+    }
+
+    CUmodule bugs = nullptr;
 };
 
 /** 0, 1, 2, ... */
