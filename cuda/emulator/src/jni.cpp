@@ -111,3 +111,7 @@ Java_org_tp4j_device_cuda_Emulator_count(JavaEnvironment* environment, JavaObjec
 NATIVE(JavaObject) Java_org_tp4j_device_cuda_Emulator_takeReports(JavaEnvironment* environment, JavaObject) {
     return javaString(environment, emulatorTakeReports());
 }
+
+NATIVE(JavaObject) Java_org_tp4j_device_cuda_Emulator_kernelSites(JavaEnvironment* environment, JavaObject) {
+    return javaString(environment, emulatorSites());
+}

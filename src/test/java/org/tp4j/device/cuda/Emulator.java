@@ -19,7 +19,7 @@ public final class Emulator {
      *     driver=VERSION}, {@code capability|multiprocessors|name=VALUE[;...]} of each device, {@code
      *     cublas=ok|not-initialized|not-supported|execution-failed}, {@code cublas-version=VERSION}, {@code run=all},
      *     {@code restart=now}, {@code fault=NAME[@DEVICE]:OCCURRENCE[+]:CODE[:sticky]}, {@code
-     *     drop=NAME[@DEVICE]:OCCURRENCE}, {@code faults=none}; a NAME is a driver or cuBLAS call's without {@code _v2},
+     *     drop=NAME[@DEVICE]:OCCURRENCE}, {@code faults=none}, {@code omit=FILE:LINE|none}; a NAME is a driver or cuBLAS call's without {@code _v2},
      *     or {@code kernel}, {@code copy} or {@code gemm} for a fault that shows only when the device runs one
      * @throws IllegalArgumentException if there is no such setting
      */
@@ -55,6 +55,13 @@ public final class Emulator {
      *     somebody did not get to know what a dropped call would have told
      */
     public static native long count(String what);
+
+    /**
+     * Where the kernels' sources call what lets their threads wait for each other: {@code FILE:LINE FUNCTION REACHED}, one
+     * a line, with how often threads came there. {@code omit=FILE:LINE} makes that line's calls do nothing, and {@code
+     * omit=none} ends it.
+     */
+    public static native String kernelSites();
 
     /** What the emulator found wrong with the program since the last call of this, one finding a line. */
     public static native String takeReports();

@@ -8,7 +8,10 @@ import java.nio.file.Path;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 
-/** No record, wait or host's wait of the program can be left out without somebody noticing. */
+/**
+ * No record, wait or host's wait of the program, and no barrier, shuffle or vote of its kernels, can be left out without
+ * somebody noticing.
+ */
 @Tag("emulated")
 class MutationTest {
     @Test

@@ -18,7 +18,7 @@ import org.tp4j.device.cuda.Emulator;
  * Drops every ordering call of every scenario, one at a time, on the emulated driver: what the call was for must then go
  * wrong in sight, by wrong bits or by a report of the emulator. Only a call that was idle in its run may be missing
  * unseen: one that told nobody of any work that he did not know of, as the emulator counts it. Every site must be reached,
- * and needed at least once. Runs in a process of its own, since mutants leave devices dead and memory lost.
+ * and needed at least once. Then the same of what the kernels' own threads wait for. Runs in a process of its own, since mutants leave devices dead and memory lost.
  */
 public final class Mutations {
     /** How often a call may not be made again, because the ranks' timing is another. */
@@ -49,6 +49,7 @@ public final class Mutations {
         mutations.on("peers", new Rig("all"), MemoryScenarios.trials());
         mutations.on("several devices, copies", new Rig("none"), scenarios(false));
         mutations.on("several devices, through the host", new Rig("broken"), scenarios(false));
+        mutations.ofKernels(new Rig("all"), scenarios(true));
         System.exit(mutations.finish(System.out));
     }
 
@@ -62,6 +63,27 @@ public final class Mutations {
         for (Scenario scenario : scenarios) {
             run(machine + ", " + scenario, rig, scenario);
         }
+    }
+
+    /** What the kernels' threads wait for does not depend on how devices reach each other. */
+    private void ofKernels(Rig rig, List<Scenario> scenarios) {
+        KernelMutations.Machine machine = new KernelMutations.Machine() {
+            @Override
+            public String sites() {
+                return Emulator.kernelSites();
+            }
+
+            @Override
+            public void omit(String site) {
+                Emulator.configure("omit=" + site);
+            }
+
+            @Override
+            public Object outcome(Scenario scenario) {
+                return Mutations.outcome(rig, scenario, Watch.only(sites));
+            }
+        };
+        failures.addAll(new KernelMutations(machine, scenarios).failures());
     }
 
     private void run(String where, Rig rig, Scenario scenario) {
