@@ -101,7 +101,7 @@ final class DoctorCommand implements Callable<Integer> {
                 String name = "device " + each.device().index();
                 print(out, kind, Finding.found(name, each.device().name()));
                 each.findings().forEach(finding -> print(out, kind, finding));
-                print(out, kind, each.layer());
+                print(out, kind, each.trial());
             }
         }
         out.flush();

@@ -1,17 +1,21 @@
 package org.tp4j.cli;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 import org.tp4j.comm.World;
 import org.tp4j.device.Device;
 import org.tp4j.device.DeviceException;
 import org.tp4j.device.DeviceKind;
 import org.tp4j.device.Finding;
 import org.tp4j.device.Probe;
+import org.tp4j.device.UnusableDeviceException;
 import org.tp4j.layer.ParallelMlp;
+import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
 
 /**
@@ -31,16 +35,16 @@ record Examination(DeviceKind kind, List<Finding> findings, List<OfDevice> devic
      * A close look at one device.
      *
      * @param findings what it has and can do
-     * @param layer what a small layer did on it
+     * @param trial what a small layer did on it, or why none was tried
      */
-    record OfDevice(Device device, List<Finding> findings, Finding layer) {
+    record OfDevice(Device device, List<Finding> findings, Finding trial) {
         private Map<String, Object> json() {
             Map<String, Object> object = new LinkedHashMap<>();
             object.put("index", device.index());
             object.put("name", device.name());
-            object.put("works", layer.found());
+            object.put("works", trial.found());
             List<Finding> all = new ArrayList<>(findings);
-            all.add(layer);
+            all.add(trial);
             object.put("findings", all.stream().map(Examination::json).toList());
             return object;
         }
@@ -56,13 +60,13 @@ record Examination(DeviceKind kind, List<Finding> findings, List<OfDevice> devic
 
     /** Whether a device works. */
     boolean works() {
-        return devices.stream().anyMatch(each -> each.layer().found());
+        return devices.stream().anyMatch(each -> each.trial().found());
     }
 
     /** What keeps the devices from working, in one sentence with its mend; empty if nothing does. */
     Optional<String> complaint() {
         List<Finding> all = new ArrayList<>(findings);
-        devices.forEach(each -> all.add(each.layer()));
+        devices.forEach(each -> all.add(each.trial()));
         return works()
                 ? Optional.empty()
                 : all.stream()
@@ -90,38 +94,70 @@ record Examination(DeviceKind kind, List<Finding> findings, List<OfDevice> devic
     }
 
     private static OfDevice of(Device device) {
+        try {
+            device.start();
+        } catch (UnusableDeviceException e) {
+            return new OfDevice(device, List.of(), e.finding("start"));
+        }
         List<Finding> findings;
         try {
             findings = device.examine();
         } catch (DeviceException e) {
-            findings = List.of(Finding.missing("device", e.getMessage(), mend(device)));
+            findings = List.of(failed("device", e.getMessage(), e, device));
         }
         return new OfDevice(device, findings, layer(device));
     }
 
-    /** {@code relu(x W1) W2} over two ranks of one device, in small integers. */
+    /** {@code relu(x W1) W2} over two ranks of one device, in small integers, which every dtype holds. */
     private static Finding layer(Device device) {
         String thing = "2-rank mlp";
-        try (HostMatrix x = HostMatrix.of(X);
-                HostMatrix w1 = HostMatrix.of(W1);
-                HostMatrix w2 = HostMatrix.of(W2);
-                World world =
-                        World.builder(device.kind(), 2).devices(List.of(device)).open();
+        try (World world =
+                World.builder(device.kind(), 2).devices(List.of(device)).open()) {
+            for (DType dtype : DType.values()) {
+                Optional<String> wrong = wrong(world, dtype);
+                if (wrong.isPresent()) {
+                    return Finding.missing(thing, "in " + dtype + " it gave " + wrong.get(), mend(device));
+                }
+            }
+            return Finding.found(thing, "it gave the unsplit layer's bits in " + names(DType.values()));
+        } catch (RuntimeException | LinkageError | OutOfMemoryError e) { // the rest of the table is wanted all the more
+            return failed(thing, "it failed: " + e.getMessage(), e, device);
+        }
+    }
+
+    /** An element of the layer that is not as it must be; empty if all are. */
+    private static Optional<String> wrong(World world, DType dtype) {
+        try (HostMatrix x = matrix(X, dtype);
+                HostMatrix w1 = matrix(W1, dtype);
+                HostMatrix w2 = matrix(W2, dtype);
                 HostMatrix y = world.compute(
                         rank -> ParallelMlp.shardOf(rank, w1, w2).allReduced(rank.comm(), rank.replicate(x)))) {
             for (int row = 0; row < Y.length; row++) {
                 for (int column = 0; column < Y[row].length; column++) {
                     if (y.get(row, column) != Y[row][column]) {
-                        String wrong = "it gave " + y.get(row, column) + " at (" + row + ", " + column + "), not "
-                                + Y[row][column];
-                        return Finding.missing(thing, wrong, mend(device));
+                        return Optional.of(
+                                y.get(row, column) + " at (" + row + ", " + column + "), not " + Y[row][column]);
                     }
                 }
             }
-            return Finding.found(thing, "it gave the unsplit layer's bits");
-        } catch (RuntimeException | LinkageError | OutOfMemoryError e) { // the rest of the table is wanted all the more
-            return Finding.missing(thing, "it failed: " + e.getMessage(), mend(device));
+            return Optional.empty();
         }
+    }
+
+    private static HostMatrix matrix(float[][] values, DType dtype) {
+        try (HostMatrix single = HostMatrix.of(values)) {
+            return single.to(dtype);
+        }
+    }
+
+    private static String names(DType... dtypes) {
+        return Arrays.stream(dtypes).map(DType::label).collect(Collectors.joining(", "));
+    }
+
+    private static Finding failed(String thing, String reason, Exception failure, Device device) {
+        return UnusableDeviceException.behind(failure)
+                .map(unusable -> unusable.finding(thing))
+                .orElseGet(() -> Finding.missing(thing, reason, mend(device)));
     }
 
     private static String mend(Device device) {

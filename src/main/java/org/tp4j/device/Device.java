@@ -14,6 +14,13 @@ public interface Device {
     /** What it is, for people: model, library and version. */
     String name();
 
+    /**
+     * Makes it ready for its first stream, if that is still to do; takes a moment.
+     *
+     * @throws UnusableDeviceException if it cannot be used
+     */
+    default void start() {}
+
     /** Tries what it has and can do: its memory, which other devices it reaches, say. Takes a moment. */
     default List<Finding> examine() {
         return List.of();

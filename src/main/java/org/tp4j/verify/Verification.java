@@ -60,6 +60,7 @@ public record Verification(DeviceKind kind, List<Integer> worldSizes, List<DType
      * Checks every law and gives each result to {@code progress} as it comes.
      *
      * @throws org.tp4j.device.NoDeviceException if no device of the kind works
+     * @throws org.tp4j.device.UnusableDeviceException if one of them cannot be used
      */
     public VerificationReport run(Consumer<LawResult> progress) {
         return run(Backends.open(kind), progress);
@@ -67,6 +68,7 @@ public record Verification(DeviceKind kind, List<Integer> worldSizes, List<DType
 
     /** As {@link #run(Consumer)}, on some devices. */
     VerificationReport run(List<Device> devices, Consumer<LawResult> progress) {
+        devices.forEach(Device::start); // what is no fault of a law must not look like one
         long start = System.nanoTime();
         SplittableRandom seeds = new SplittableRandom(seed);
         List<LawResult> results = new ArrayList<>(size());

@@ -14,7 +14,7 @@ import org.tp4j.device.cuda.library.UnusableLibraryException;
 
 /**
  * Finds cuBLAS. JCuda asks for {@code libcublas.so.12}, so that of CUDA 12 is best: the file that {@code
- * -Dtp4j.cublas=FILE} names, else one that the machine has, else one on the class path. Else that of CUDA 13 does, through
+ * -Dtp4j.cublas=FILE} names, else one that the machine has and that fits its GPUs, else one on the class path. Else that of CUDA 13 does, through
  * the forwarder of {@code cuda/compat}, if this build holds it.
  */
 final class CublasLibrary {
@@ -31,12 +31,18 @@ final class CublasLibrary {
             "install one, for instance by python3 -m pip install nvidia-cublas-cu12, or name one with -D" + PROPERTY
                     + "=FILE";
 
+    static final String MEND_UNFIT = "install a cuBLAS that fits the driver and the GPU, for instance by"
+            + " python3 -m pip install -U nvidia-cublas-cu12, name another one with -D" + PROPERTY
+            + "=FILE, or use --device cpu";
+
     private final LibrarySearch search = LibrarySearch.ofEverything(Surroundings.ofThisProcess());
     private final NativeDirectory directory;
+    private final CublasFit fit;
     private final boolean loads;
 
-    private CublasLibrary(NativeDirectory directory, boolean loads) {
+    private CublasLibrary(NativeDirectory directory, CublasFit fit, boolean loads) {
         this.directory = directory;
+        this.fit = fit;
         this.loads = loads;
     }
 
@@ -44,10 +50,11 @@ final class CublasLibrary {
      * Loads one, and says which.
      *
      * @param directory where to unpack what is in the jar
-     * @throws MissingException if there is none that loads
+     * @param fit what it must fit
+     * @throws MissingException if there is none that fits and loads
      */
-    static String loaded(NativeDirectory directory) throws MissingException {
-        return new CublasLibrary(directory, true).found();
+    static String loaded(NativeDirectory directory, CublasFit fit) throws MissingException {
+        return new CublasLibrary(directory, fit, true).found();
     }
 
     /**
@@ -56,7 +63,7 @@ final class CublasLibrary {
      * @throws MissingException if there is none
      */
     static String seen(NativeDirectory directory) throws MissingException {
-        return new CublasLibrary(directory, false).found();
+        return new CublasLibrary(directory, CublasFit.UNKNOWN, false).found();
     }
 
     private String found() throws MissingException {
@@ -69,7 +76,10 @@ final class CublasLibrary {
         if (named.isPresent()) {
             return named(named.get().toAbsolutePath());
         }
-        Optional<LibrarySearch.Found> twelve = search.first(CUBLAS_12, this::loadTwelve);
+        Optional<LibrarySearch.Found> twelve = search.first(CUBLAS_12, file -> {
+            fit.checkTwelve(file);
+            loadTwelve(file);
+        });
         if (twelve.isPresent()) {
             return twelve.get().toString();
         }
@@ -146,6 +156,7 @@ final class CublasLibrary {
     }
 
     private void loadThirteen(Path file, PackedLibrary forwarder) throws UnusableLibraryException {
+        fit.checkThirteen();
         loadLight(file, light(CUBLAS_13));
         load(file, CUBLAS_13);
         try {

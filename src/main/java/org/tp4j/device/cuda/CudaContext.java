@@ -14,6 +14,7 @@ import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import org.tp4j.device.DeviceException;
+import org.tp4j.device.UnusableDeviceException;
 
 /**
  * One device's primary context, retained from its first use until the process ends, and the judge of every result that
@@ -107,15 +108,19 @@ final class CudaContext {
         DeviceException exception = new DeviceException(name + ": " + operation + " failed with "
                 + CUresult.stringFor(result) + " (" + result + (known ? ": " + text[0] : "") + ")");
         if (STICKY.contains(result) && hasFailed()) {
-            death.compareAndSet(Optional.empty(), Optional.of(exception));
+            die(exception);
         }
         return exception;
+    }
+
+    private void die(DeviceException cause) {
+        death.compareAndSet(Optional.empty(), Optional.of(cause));
     }
 
     /** Whether it is this device that gives sticky errors: a copy between two gives those of the other one too. */
     private boolean hasFailed() {
         if (context.isEmpty()) {
-            return true; // it was the opening that failed
+            return false; // nothing was done on it
         }
         int result = cuCtxSetCurrent(context.get());
         result = result == CUresult.CUDA_SUCCESS ? cuStreamQuery(new CUstream()) : result;
@@ -125,9 +130,22 @@ final class CudaContext {
     private synchronized CUcontext retain() {
         if (context.isEmpty()) {
             CUcontext retained = new CUcontext();
-            check(cuDevicePrimaryCtxRetain(retained, device), () -> "opening its primary context");
+            int result = cuDevicePrimaryCtxRetain(retained, device);
+            if (result != CUresult.CUDA_SUCCESS) {
+                throw notOpened(result);
+            }
             context = Optional.of(retained);
         }
         return context.get();
+    }
+
+    private DeviceException notOpened(int result) {
+        StartFailure failure = StartFailure.of(result);
+        DeviceException exception =
+                new UnusableDeviceException(name + " gives no context (" + failure.reason() + ")", failure.mend());
+        if (STICKY.contains(result)) {
+            die(exception);
+        }
+        return exception;
     }
 }

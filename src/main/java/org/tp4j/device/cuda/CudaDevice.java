@@ -53,8 +53,7 @@ final class CudaDevice implements Device {
     /** @param libraries what drives it, for the name */
     CudaDevice(CUdevice device, int index, String libraries, PeerAccess peers) {
         this.index = index;
-        this.capability = 10 * attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
-                + attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
+        this.capability = capability(device);
         this.name = "CUDA device " + index + ", " + model(device) + ", compute capability " + capability / 10 + "."
                 + capability % 10 + ", " + libraries;
         this.context = new CudaContext(device, "CUDA device " + index);
@@ -75,6 +74,11 @@ final class CudaDevice implements Device {
     @Override
     public String name() {
         return name;
+    }
+
+    @Override
+    public void start() {
+        context.handle();
     }
 
     @Override
@@ -142,6 +146,12 @@ final class CudaDevice implements Device {
     @Override
     public String toString() {
         return "CUDA device " + index;
+    }
+
+    /** A device's generation, 10 major + minor. */
+    static int capability(CUdevice device) {
+        return 10 * attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)
+                + attribute(device, CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR);
     }
 
     private static int attribute(CUdevice device, int attribute) {

@@ -24,7 +24,7 @@ import org.tp4j.device.cuda.library.UnusableLibraryException;
  */
 record CudaDriver(int version, int devices, String library) {
     private static final System.Logger LOG = System.getLogger(CudaDriver.class.getName());
-    private static final String PROPERTY = "tp4j.cuda.driver";
+    static final String PROPERTY = "tp4j.cuda.driver";
     private static final Soname LIBRARY = new Soname("libcuda.so.1", false);
     private static final Soname COMPILER = new Soname("libnvidia-ptxjitcompiler.so.1", false);
     private static final String WINDOWS_LIBRARY = "nvcuda.dll"; // the system finds it
@@ -119,30 +119,27 @@ record CudaDriver(int version, int devices, String library) {
 
     private static int startAndCount() throws MissingException {
         int[] count = new int[1];
-        int result = cuInit(0);
-        if (result != CUresult.CUDA_ERROR_NO_DEVICE) {
-            check(result);
-            check(cuDeviceGetCount(count));
-        }
+        check(cuInit(0));
+        check(cuDeviceGetCount(count));
         if (count[0] == 0) {
-            throw new MissingException(
-                    "GPU",
-                    "the NVIDIA driver finds no GPU",
-                    "make one visible, for instance in CUDA_VISIBLE_DEVICES or with docker's --gpus all");
+            check(CUresult.CUDA_ERROR_NO_DEVICE);
         }
         return count[0];
     }
 
     private static void check(int result) throws MissingException {
-        if (result != CUresult.CUDA_SUCCESS) {
-            throw new MissingException(
-                    "driver",
-                    "the NVIDIA driver does not start: it gave " + CUresult.stringFor(result) + " (" + result + ")",
-                    "make nvidia-smi work");
+        if (result == CUresult.CUDA_SUCCESS) {
+            return;
         }
+        StartFailure failure = StartFailure.of(result);
+        throw result == CUresult.CUDA_ERROR_NO_DEVICE
+                ? new MissingException("GPU", failure.wrong(), failure.mend())
+                : new MissingException(
+                        "driver", "the NVIDIA driver does not start (" + failure.reason() + ")", failure.mend());
     }
 
-    private static String text(int version) {
+    /** {@code "12.6"} of 12060. */
+    static String text(int version) {
         return version / 1000 + "." + version % 1000 / 10;
     }
 }

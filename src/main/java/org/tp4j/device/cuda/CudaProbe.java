@@ -26,7 +26,7 @@ final class CudaProbe {
         try {
             NativeLibraries natives = unpacked();
             CudaDriver driver = started(natives);
-            String cublas = loadedCublas(natives);
+            String cublas = loadedCublas(natives, new CublasFit(driver.version(), newestCapability(driver)));
             return new Probe(DeviceKind.CUDA, devices(driver, cublas), findings, List::of);
         } catch (MissingException e) {
             findings.add(e.finding());
@@ -61,8 +61,8 @@ final class CudaProbe {
     }
 
     /** Its version, after loading it. */
-    private String loadedCublas(NativeLibraries natives) throws MissingException {
-        String library = NativeLibraries.WINDOWS ? "cublas64_12.dll" : CublasLibrary.loaded(directory);
+    private String loadedCublas(NativeLibraries natives, CublasFit fit) throws MissingException {
+        String library = NativeLibraries.WINDOWS ? "cublas64_12.dll" : CublasLibrary.loaded(directory, fit);
         try {
             natives.loadCublas();
         } catch (LinkageError e) {
@@ -83,6 +83,14 @@ final class CudaProbe {
         return JCublas2.cublasGetProperty(property, value) == cublasStatus.CUBLAS_STATUS_SUCCESS
                 ? String.valueOf(value[0])
                 : "?";
+    }
+
+    private static int newestCapability(CudaDriver driver) throws MissingException {
+        int newest = 0;
+        for (int i = 0; i < driver.devices(); i++) {
+            newest = Math.max(newest, CudaDevice.capability(handle(i)));
+        }
+        return newest;
     }
 
     /** What is missing beside the driver, so that nobody must install one thing to hear of the next. */
@@ -130,10 +138,11 @@ final class CudaProbe {
         CUdevice handle = new CUdevice();
         int result = cuDeviceGet(handle, index);
         if (result != CUresult.CUDA_SUCCESS) {
+            StartFailure failure = StartFailure.of(result);
             throw new MissingException(
                     "GPU",
-                    "the NVIDIA driver does not give device " + index + ": " + CUresult.stringFor(result),
-                    "make nvidia-smi work");
+                    "the NVIDIA driver does not give device " + index + " (" + failure.reason() + ")",
+                    failure.mend());
         }
         return handle;
     }

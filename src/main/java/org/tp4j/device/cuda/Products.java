@@ -11,6 +11,7 @@ import static jcuda.jcublas.JCublas2.cublasSetWorkspace;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Supplier;
 import jcuda.Pointer;
 import jcuda.cudaDataType;
@@ -23,6 +24,7 @@ import jcuda.jcublas.cublasOperation;
 import jcuda.jcublas.cublasStatus;
 import jcuda.runtime.cudaStream_t;
 import org.tp4j.device.DeviceException;
+import org.tp4j.device.UnusableDeviceException;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.WeightLayout;
 
@@ -34,6 +36,12 @@ import org.tp4j.tensor.WeightLayout;
  */
 final class Products {
     private static final long WORKSPACE_BYTES = 32 << 20;
+
+    /** What a cuBLAS answers that does not fit the driver or the GPU, whatever is asked of it. */
+    private static final Set<Integer> UNFIT = Set.of(
+            cublasStatus.CUBLAS_STATUS_NOT_INITIALIZED,
+            cublasStatus.CUBLAS_STATUS_ARCH_MISMATCH,
+            cublasStatus.CUBLAS_STATUS_NOT_SUPPORTED);
 
     private final CudaStream stream;
     private Optional<Opened> opened = Optional.empty();
@@ -152,8 +160,11 @@ final class Products {
             if (result != CUresult.CUDA_ERROR_NOT_READY) {
                 stream.device().context().check(result, operation);
             }
-            throw new DeviceException(stream.device() + ": " + operation.get() + " failed with "
-                    + cublasStatus.stringFor(status) + " (" + status + ")");
+            String failure = stream.device() + ": " + operation.get() + " failed with " + cublasStatus.stringFor(status)
+                    + " (" + status + ")";
+            throw UNFIT.contains(status)
+                    ? new UnusableDeviceException(failure, CublasLibrary.MEND_UNFIT)
+                    : new DeviceException(failure);
         }
     }
 

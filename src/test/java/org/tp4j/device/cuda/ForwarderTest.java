@@ -24,6 +24,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.tp4j.cli.Main;
 import org.tp4j.device.cuda.library.ElfBytes;
 import org.tp4j.device.cuda.library.ElfSymbols;
@@ -170,10 +172,7 @@ class ForwarderTest {
         Path file = Files.copy(cublas13(), folder.resolve("libcublas.so.13"));
         Path light = compileEmpty(folder, "libcublasLt.so.13");
         compileEmpty(elsewhere, "libcublasLt.so.13");
-        String output = new JavaProcess(MappedLibraries.class)
-                .property("user.home", home)
-                .onTheEmulatedDriver()
-                .variable("TP4J_EMULATOR_DRIVER", 13000)
+        String output = onADriverOf13(MappedLibraries.class)
                 .variable("VIRTUAL_ENV", home.resolve("venv"))
                 .variable("LD_LIBRARY_PATH", elsewhere)
                 .output();
@@ -185,18 +184,82 @@ class ForwarderTest {
         assertTrue(!output.contains("mapped " + elsewhere), output);
     }
 
+    /** As where the toolkit of CUDA 13 is installed beside a driver of CUDA 12. */
+    @Test
+    @Tag("emulated")
+    void thatOfCuda13IsPassedOverWhereTheDriverIsOlder() throws Exception {
+        Path found = Files.copy(
+                cublas13(), Files.createDirectories(home.resolve("a")).resolve("libcublas.so.13"));
+        String refusal =
+                "is of CUDA 13, which needs an NVIDIA driver of CUDA 13.0 or newer, but this one is of CUDA 12.9";
+        String searched = looking()
+                .variable("TP4J_EMULATOR_DRIVER", 12090)
+                .variable("LD_LIBRARY_PATH", found.getParent())
+                .output();
+        assertTrue(searched.contains("cuBLAS "), searched);
+        assertTrue(
+                searched.contains(found + ", from LD_LIBRARY_PATH, " + refusal) || searched.contains("cuBLAS 12."),
+                searched);
+        String named = looking()
+                .variable("TP4J_EMULATOR_DRIVER", 12090)
+                .property("tp4j.cublas", found)
+                .output();
+        assertTrue(
+                named.contains("cuBLAS missing: cuBLAS's library " + found + ", named by -Dtp4j.cublas, " + refusal),
+                named);
+    }
+
+    /** A GPU of a generation that an older cuBLAS of CUDA 12 does not know. */
+    @ParameterizedTest
+    @CsvSource({
+        "libcublas.so.12.6.3.3, 12.6.3.3, 120, true",
+        "libcublas.so.12.7.0.1, 12.7.0.1, 100, true",
+        "libcublas.so.12.8.0.1, 12.8.0.1, 120, false",
+        "libcublas.so.12.10.0.1, 12.10.0.1, 120, false",
+        "libcublas.so.12.6.3.3, 12.6.3.3, 90, false",
+    })
+    @Tag("emulated")
+    void thatOfCuda12IsPassedOverWhereAGpuIsNewer(String name, String version, int capability, boolean passedOver)
+            throws Exception {
+        Path folder = Files.createDirectories(home.resolve("a"));
+        Path real = Files.copy(Path.of(System.getProperty("tp4j.cublas")), folder.resolve(name));
+        Path twelve = Files.createSymbolicLink(folder.resolve("libcublas.so.12"), real.getFileName());
+        Files.copy(cublas13(), folder.resolve("libcublas.so.13"));
+        String output = looking()
+                .variable("TP4J_EMULATOR_CAPABILITY", capability)
+                .variable("LD_LIBRARY_PATH", folder)
+                .output();
+        assertEquals(
+                passedOver,
+                output.contains(twelve + ", from LD_LIBRARY_PATH, is cuBLAS " + version
+                        + ", too old for a GPU of compute capability " + capability / 10 + ".0, which needs 12.8"),
+                output);
+        assertEquals(!passedOver, output.contains("cuBLAS ok: cuBLAS 12.6.3, " + twelve), output);
+    }
+
+    /** Python's packages say the version beside the library alone. */
+    @Test
+    @Tag("emulated")
+    void thatOfPythonsPackagesTellsItsVersionToo() throws Exception {
+        Path packages = Files.createDirectories(home.resolve("venv/lib/python3.11/site-packages"));
+        Path folder = Files.createDirectories(packages.resolve("nvidia/cublas/lib"));
+        Path twelve = Files.copy(Path.of(System.getProperty("tp4j.cublas")), folder.resolve("libcublas.so.12"));
+        Files.createDirectory(packages.resolve("nvidia_cublas_cu12-12.4.5.8.dist-info"));
+        String output = looking()
+                .variable("TP4J_EMULATOR_CAPABILITY", 100)
+                .variable("VIRTUAL_ENV", home.resolve("venv"))
+                .output();
+        assertTrue(output.contains(twelve + ", from Python's packages, is cuBLAS 12.4.5.8, too old"), output);
+    }
+
     /** What is on its way to CUDA 13's is named, too. */
     @Test
     @Tag("emulated")
     void whatWasPassedOverIsNamed() throws Exception {
         Path unversioned = ElfBytes.write(home.resolve("a/libcublas.so.12"), "libcublas.so.12");
         Files.copy(cublas13(), unversioned.resolveSibling("libcublas.so.13"));
-        String output = new JavaProcess(CudaProbeTest.Look.class)
-                .property("user.home", home)
-                .onTheEmulatedDriver()
-                .variable("TP4J_EMULATOR_DRIVER", 13000)
-                .variable("LD_LIBRARY_PATH", unversioned.getParent())
-                .output();
+        String output =
+                looking().variable("LD_LIBRARY_PATH", unversioned.getParent()).output();
         assertTrue(
                 output.contains("passed over: " + unversioned
                         + ", from LD_LIBRARY_PATH, does not define the version libcublas.so.12"),
@@ -252,12 +315,19 @@ class ForwarderTest {
         assertEquals(unpacked, times(), "times of the unpacked libraries");
     }
 
+    private JavaProcess looking() {
+        return onADriverOf13(CudaProbeTest.Look.class);
+    }
+
     private JavaProcess on13(Class<?> main) {
+        return onADriverOf13(main).property("tp4j.cublas", cublas13());
+    }
+
+    private JavaProcess onADriverOf13(Class<?> main) {
         return new JavaProcess(main)
                 .property("user.home", home)
                 .onTheEmulatedDriver()
-                .variable("TP4J_EMULATOR_DRIVER", 13000)
-                .property("tp4j.cublas", cublas13());
+                .variable("TP4J_EMULATOR_DRIVER", 13000);
     }
 
     private static Path cublas13() {

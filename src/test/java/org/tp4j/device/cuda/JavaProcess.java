@@ -84,6 +84,16 @@ public final class JavaProcess {
         return builder.start();
     }
 
+    /** How a process ended, and what it printed. */
+    public record Result(int exitCode, String output) {}
+
+    /** How it ends, well or not. */
+    public Result result() throws IOException, InterruptedException {
+        Process process = start();
+        String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+        return new Result(process.waitFor(), output);
+    }
+
     /** What it prints; it must succeed. */
     public String output() throws IOException, InterruptedException {
         return output(start());
