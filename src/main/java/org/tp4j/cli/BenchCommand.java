@@ -185,7 +185,7 @@ final class BenchCommand implements Callable<Integer> {
 
         @Override
         public Integer call() throws PeerException, InterruptedException {
-            Device device = Backends.open(options.device.kind()).get(0);
+            Device device = Backends.open(options.device.kind(), 1).get(0);
             boolean cuda = device.kind() == DeviceKind.CUDA;
             Optional<String> chosen = options.peer(peer, cuda ? "torch" : "numpy", List.of("numpy", "torch"));
             GemmBench bench = new GemmBench(device, options.ranks, options.turns);
@@ -252,7 +252,7 @@ final class BenchCommand implements Callable<Integer> {
 
         @Override
         public Integer call() throws PeerException {
-            boolean cuda = Backends.open(options.device.kind()).get(0).kind() == DeviceKind.CUDA;
+            boolean cuda = Backends.open(options.device.kind(), 1).get(0).kind() == DeviceKind.CUDA;
             Optional<String> chosen = options.peer(peer, cuda ? NONE : "mpi", List.of("mpi"));
             if (options.device.dtype().orElse(DType.F32) != DType.F32) {
                 throw new BadInputException(

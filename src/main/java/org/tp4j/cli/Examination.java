@@ -154,7 +154,7 @@ record Examination(DeviceKind kind, List<Finding> findings, List<OfDevice> devic
         return Arrays.stream(dtypes).map(DType::label).collect(Collectors.joining(", "));
     }
 
-    private static Finding failed(String thing, String reason, Exception failure, Device device) {
+    private static Finding failed(String thing, String reason, Throwable failure, Device device) {
         return UnusableDeviceException.behind(failure)
                 .map(unusable -> unusable.finding(thing))
                 .orElseGet(() -> Finding.missing(thing, reason, mend(device)));

@@ -148,7 +148,7 @@ public final class World implements AutoCloseable {
         public World open() {
             Policy policy = new Policy(tpInvariant, allReduce);
             policy.plan(Group.world(ranks), 0); // refuses a number of ranks that TP-invariant mode does not have
-            World world = new World(devices.orElseGet(() -> Backends.open(kind)), policy, this);
+            World world = new World(devices.orElseGet(() -> Backends.open(kind, ranks)), policy, this);
             try {
                 world.onEveryThread(RankThread::openStream);
                 return world;
