@@ -21,6 +21,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.BeforeParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -48,6 +49,16 @@ class FaultsContractTest {
     private long liveBefore;
 
     private Warnings warnings;
+
+    /** The first kernels and contexts of a process may take seconds, which are not what is timed here. */
+    @BeforeParameterizedClassInvocation
+    static void warmUp(Machine machine) {
+        int ranks = Math.max(4, machine.devices().size());
+        try (World world =
+                World.builder(machine.kind(), ranks).devices(machine.devices()).open()) {
+            assertWorks(world);
+        }
+    }
 
     @BeforeEach
     void look() {
