@@ -13,6 +13,7 @@ import org.tp4j.device.Backends;
 import org.tp4j.device.Device;
 import org.tp4j.device.DeviceKind;
 import org.tp4j.device.Scope;
+import org.tp4j.device.UnusableDeviceException;
 import org.tp4j.placement.Group;
 import org.tp4j.placement.Member;
 import org.tp4j.placement.Replicated;
@@ -131,7 +132,7 @@ public final class World implements AutoCloseable {
 
         /**
          * Whether layers cut their dimensions into the same blocks at every world size, so that results have the same bits
-         * at 1, 2, 4 and 8 ranks.
+         * at 1, 2, 4 and 8 ranks of devices of one model.
          */
         public Builder tpInvariant(boolean choice) {
             tpInvariant = choice;
@@ -144,11 +145,19 @@ public final class World implements AutoCloseable {
             return this;
         }
 
-        /** Opens the world. */
+        /**
+         * Opens the world.
+         *
+         * @throws UnusableDeviceException if it is to be TP-invariant but would lie on devices of different models
+         */
         public World open() {
             Policy policy = new Policy(tpInvariant, allReduce);
             policy.plan(Group.world(ranks), 0); // refuses a number of ranks that TP-invariant mode does not have
-            World world = new World(devices.orElseGet(() -> Backends.open(kind, ranks)), policy, this);
+            List<Device> bound = bound();
+            if (tpInvariant) {
+                Device.difference(bound).ifPresent(Builder::refuse);
+            }
+            World world = new World(bound, policy, this);
             try {
                 world.onEveryThread(RankThread::openStream);
                 return world;
@@ -156,6 +165,18 @@ public final class World implements AutoCloseable {
                 world.close();
                 throw e;
             }
+        }
+
+        /** The devices that have a rank. */
+        private List<Device> bound() {
+            List<Device> all = devices.orElseGet(() -> Backends.open(kind, ranks));
+            return all.subList(0, Math.min(ranks, all.size()));
+        }
+
+        private static void refuse(String difference) {
+            throw new UnusableDeviceException(
+                    "TP-invariant mode needs devices of one model: " + difference,
+                    "use like ones alone (for GPUs, by CUDA_VISIBLE_DEVICES), or do without this mode");
         }
     }
 

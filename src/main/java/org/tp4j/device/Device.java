@@ -1,6 +1,7 @@
 package org.tp4j.device;
 
 import java.util.List;
+import java.util.Optional;
 import org.tp4j.tensor.DType;
 
 /** One processor with memory of its own that ranks can be bound to. Thread-safe. */
@@ -13,6 +14,20 @@ public interface Device {
 
     /** What it is, for people: model, library and version. */
     String name();
+
+    /**
+     * Its model, as far as that decides bits, for people too: devices of one model give equal bits for equal calls.
+     */
+    String model();
+
+    /** Which two devices are not of one model, as a clause; empty if all are. */
+    static Optional<String> difference(List<Device> devices) {
+        Device first = devices.get(0);
+        return devices.stream()
+                .filter(other -> !other.model().equals(first.model()))
+                .findFirst()
+                .map(other -> first + " is of " + first.model() + ", but " + other + " is of " + other.model());
+    }
 
     /**
      * Makes it ready for its first stream, if that is still to do; takes a moment.

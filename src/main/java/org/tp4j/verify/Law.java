@@ -2,6 +2,7 @@ package org.tp4j.verify;
 
 import java.util.List;
 import java.util.Locale;
+import org.tp4j.device.Device;
 import org.tp4j.placement.ShardPlan;
 
 /** What must be true of split layers, at every world size, dtype and shape. */
@@ -70,6 +71,14 @@ public enum Law {
     /** Whether the law says anything about worlds of this size. */
     public boolean appliesTo(int worldSize) {
         return this != TP_INVARIANT || ShardPlan.CANONICAL_BLOCKS % worldSize == 0;
+    }
+
+    /** Whether it does so if their ranks are bound to these devices in turn. */
+    boolean appliesTo(int worldSize, List<Device> devices) {
+        boolean alike = this != TP_INVARIANT
+                || Device.difference(devices.subList(0, Math.min(worldSize, devices.size())))
+                        .isEmpty();
+        return alike && appliesTo(worldSize);
     }
 
     List<Shape> shapes() {

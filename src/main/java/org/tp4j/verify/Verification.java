@@ -46,11 +46,21 @@ public record Verification(DeviceKind kind, List<Integer> worldSizes, List<DType
         return new Verification(kind, DEFAULT_WORLD_SIZES, List.of(DType.values()), seed);
     }
 
-    /** How many results {@link #run} gives. */
+    /**
+     * How many results {@link #run} gives.
+     *
+     * @throws org.tp4j.device.NoDeviceException if no device of the kind works
+     */
     public int size() {
+        return size(Backends.open(kind));
+    }
+
+    private int size(List<Device> devices) {
         int count = 0;
         for (Law law : Law.values()) {
-            long sizes = worldSizes.stream().filter(law::appliesTo).count();
+            long sizes = worldSizes.stream()
+                    .filter(worldSize -> law.appliesTo(worldSize, devices))
+                    .count();
             count += (int) sizes * dtypes.size() * law.shapes().size();
         }
         return count;
@@ -71,10 +81,10 @@ public record Verification(DeviceKind kind, List<Integer> worldSizes, List<DType
         devices.forEach(Device::start); // what is no fault of a law must not look like one
         long start = System.nanoTime();
         SplittableRandom seeds = new SplittableRandom(seed);
-        List<LawResult> results = new ArrayList<>(size());
+        List<LawResult> results = new ArrayList<>(size(devices));
         for (int worldSize : worldSizes) {
             try (Worlds worlds = new Worlds(devices)) {
-                for (Trial trial : trials(worlds, worldSize, seeds)) {
+                for (Trial trial : trials(worlds, devices, worldSize, seeds)) {
                     LawResult result = trial.check();
                     results.add(result);
                     progress.accept(result);
@@ -86,10 +96,10 @@ public record Verification(DeviceKind kind, List<Integer> worldSizes, List<DType
     }
 
     /** Each trial has layers of its own; the layouts take turns over dtypes and shapes. */
-    private List<Trial> trials(Worlds worlds, int worldSize, SplittableRandom seeds) {
+    private List<Trial> trials(Worlds worlds, List<Device> devices, int worldSize, SplittableRandom seeds) {
         List<Trial> trials = new ArrayList<>();
         for (Law law : Law.values()) {
-            if (!law.appliesTo(worldSize)) {
+            if (!law.appliesTo(worldSize, devices)) {
                 continue;
             }
             for (int i = 0; i < dtypes.size(); i++) {
@@ -108,6 +118,9 @@ public record Verification(DeviceKind kind, List<Integer> worldSizes, List<DType
         for (Device device : devices) {
             environment.put("device " + device.kind().label() + " " + device.index(), device.name());
         }
+        Device.difference(devices)
+                .ifPresent(difference -> environment.put(
+                        Law.TP_INVARIANT.title(), "not checked on devices of different models: " + difference));
         Runtime runtime = Runtime.getRuntime();
         environment.put("processors", Integer.toString(runtime.availableProcessors()));
         environment.put("java", System.getProperty("java.vm.name") + " " + Runtime.version());

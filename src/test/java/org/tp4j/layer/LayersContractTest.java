@@ -23,6 +23,7 @@ import org.tp4j.comm.Rank;
 import org.tp4j.comm.RankException;
 import org.tp4j.comm.RankFunction;
 import org.tp4j.comm.World;
+import org.tp4j.device.Device;
 import org.tp4j.device.Machine;
 import org.tp4j.device.Nonlinearity;
 import org.tp4j.placement.Replicated;
@@ -270,9 +271,14 @@ class LayersContractTest {
         assertTrue(gate.getMessage().contains("the gate is f32 (2, 5) but W1 is f32 (3, 4)"), gate.getMessage());
     }
 
+    /** TP-invariant mode is for devices of one model: on a machine of several, on the first one's. */
     private World open(int ranks, boolean tpInvariant) {
+        List<Device> devices = machine.devices();
+        String model = devices.get(0).model();
+        List<Device> alike =
+                devices.stream().filter(device -> device.model().equals(model)).toList();
         return World.builder(machine.kind(), ranks)
-                .devices(machine.devices())
+                .devices(tpInvariant ? alike : devices)
                 .tpInvariant(tpInvariant)
                 .open();
     }

@@ -48,6 +48,11 @@ record FaultyDevice(Device device, Fault fault) implements Device {
     }
 
     @Override
+    public String model() {
+        return device.model();
+    }
+
+    @Override
     public Event createEvent() {
         return device.createEvent();
     }

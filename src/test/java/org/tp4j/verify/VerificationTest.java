@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.lang.reflect.Proxy;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.EnumSet;
@@ -13,13 +14,16 @@ import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
+import org.tp4j.comm.World;
 import org.tp4j.device.Addends;
 import org.tp4j.device.Backends;
 import org.tp4j.device.Device;
 import org.tp4j.device.DeviceKind;
 import org.tp4j.device.Nonlinearity;
 import org.tp4j.device.SumOrder;
+import org.tp4j.device.UnusableDeviceException;
 import org.tp4j.tensor.DType;
 
 /** The laws hold on a device that works, and each breaks on a device that does not. */
@@ -164,6 +168,51 @@ class VerificationTest {
         assertTrue(
                 report.results().get(0).detail().contains("rank"),
                 report.results().get(0).detail());
+    }
+
+    /** As on a box with GPUs of two generations, whose products differ in their bits. */
+    @Test
+    void onUnlikeDevicesTpInvarianceIsNotCheckedAndTheReportSaysWhy() {
+        List<Device> devices = unlike();
+        VerificationReport report =
+                new Verification(DeviceKind.CPU, List.of(1, 2), List.of(DType.F32), 9).run(devices, result -> {});
+        assertEquals(List.of(), report.failures());
+        assertFalse(report.of(Law.TP_INVARIANT, 1).isEmpty());
+        assertEquals(List.of(), report.of(Law.TP_INVARIANT, 2));
+        assertEquals(
+                "not checked on devices of different models: device one is of one, but device other is of other",
+                report.environment().get(Law.TP_INVARIANT.title()));
+    }
+
+    @Test
+    void aTpInvariantWorldRefusesUnlikeDevicesAndNamesThem() {
+        World.Builder builder =
+                World.builder(DeviceKind.CPU, 2).devices(unlike()).tpInvariant(true);
+        UnusableDeviceException refusal = assertThrows(UnusableDeviceException.class, builder::open);
+        assertEquals(
+                "TP-invariant mode needs devices of one model: device one is of one, but device other is of other; use"
+                        + " like ones alone (for GPUs, by CUDA_VISIBLE_DEVICES), or do without this mode",
+                refusal.getMessage());
+        World.builder(DeviceKind.CPU, 2).devices(unlike()).open().close();
+        World.builder(DeviceKind.CPU, 1)
+                .devices(unlike())
+                .tpInvariant(true)
+                .open()
+                .close();
+    }
+
+    private static List<Device> unlike() {
+        Device cpu = Backends.open(DeviceKind.CPU).get(0);
+        return Stream.of("one", "other")
+                .<Device>map(model -> (Device) Proxy.newProxyInstance(
+                        Device.class.getClassLoader(),
+                        new Class<?>[] {Device.class},
+                        (proxy, method, arguments) -> switch (method.getName()) {
+                            case "model" -> model;
+                            case "toString" -> "device " + model;
+                            default -> method.invoke(cpu, arguments);
+                        }))
+                .toList();
     }
 
     @Test

@@ -66,6 +66,11 @@ final class CpuDevice implements Device {
     }
 
     @Override
+    public String model() {
+        return Processor.model();
+    }
+
+    @Override
     public Stream openStream() {
         return new CpuStream(this, blas, new BlockCache<>(store), poisoned);
     }

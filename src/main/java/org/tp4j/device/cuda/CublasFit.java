@@ -35,7 +35,7 @@ record CublasFit(int driver, int newestCapability) {
         Optional<MatchResult> version = newestCapability < BLACKWELL ? Optional.empty() : version(file);
         if (version.isPresent() && Integer.parseInt(version.get().group(2)) < BLACKWELLS_OLDEST_MINOR) {
             throw new UnusableLibraryException("is cuBLAS " + version.get().group(1) + ", too old for a GPU of compute"
-                    + " capability " + newestCapability / 10 + "." + newestCapability % 10 + ", which needs 12."
+                    + " capability " + CudaDevice.version(newestCapability) + ", which needs 12."
                     + BLACKWELLS_OLDEST_MINOR + " or newer");
         }
     }

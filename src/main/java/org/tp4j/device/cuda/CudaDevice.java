@@ -45,6 +45,7 @@ final class CudaDevice implements Device {
     private final int index;
     private final String name;
     private final int capability;
+    private final int multiprocessors;
     private final CudaContext context;
     private final Kernels kernels;
     private final PeerAccess peers;
@@ -54,10 +55,11 @@ final class CudaDevice implements Device {
     CudaDevice(CUdevice device, int index, String libraries, PeerAccess peers) {
         this.index = index;
         this.capability = capability(device);
-        this.name = "CUDA device " + index + ", " + model(device) + ", compute capability " + capability / 10 + "."
-                + capability % 10 + ", " + libraries;
+        this.multiprocessors = attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+        this.name = "CUDA device " + index + ", " + product(device) + ", compute capability " + version(capability)
+                + ", " + libraries;
         this.context = new CudaContext(device, "CUDA device " + index);
-        this.kernels = new Kernels(context, attribute(device, CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT));
+        this.kernels = new Kernels(context, multiprocessors);
         this.peers = peers;
     }
 
@@ -74,6 +76,12 @@ final class CudaDevice implements Device {
     @Override
     public String name() {
         return name;
+    }
+
+    /** @see <a href="https://docs.nvidia.com/cuda/cublas/#results-reproducibility">Results reproducibility</a> */
+    @Override
+    public String model() {
+        return "compute capability " + version(capability) + " with " + multiprocessors + " multiprocessors";
     }
 
     @Override
@@ -164,7 +172,12 @@ final class CudaDevice implements Device {
         return value[0];
     }
 
-    private static String model(CUdevice device) {
+    /** {@code "8.0"} of 80. */
+    static String version(int capability) {
+        return capability / 10 + "." + capability % 10;
+    }
+
+    private static String product(CUdevice device) {
         byte[] text = new byte[MOST_NAME_BYTES];
         int result = cuDeviceGetName(text, text.length, device);
         if (result != CUresult.CUDA_SUCCESS) {
