@@ -61,9 +61,9 @@ final class RoomsTest {
             .resideInAPackage("org.bytedeco.javacpp..");
 
     @ArchTest
-    static final ArchRule JNA_IS_NAMED_BY_HUGE_PAGES_ONLY = noClasses()
+    static final ArchRule JNA_IS_NAMED_WHERE_THE_SYSTEM_IS_CALLED_ONLY = noClasses()
             .that()
-            .haveNameNotMatching("org\\.tp4j\\.tensor\\.HugePages(\\$.*)?")
+            .haveNameNotMatching("org\\.tp4j\\.(tensor\\.HugePages|cli\\.ProcessEnd)(\\$.*)?")
             .should()
             .dependOnClassesThat()
             .resideInAPackage("com.sun.jna..");

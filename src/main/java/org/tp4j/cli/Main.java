@@ -21,7 +21,7 @@ public final class Main {
             System.err.println("tp4j: " + Failure.HEAP);
             exitCode = ExitCode.MACHINE;
         }
-        System.exit(exitCode);
+        ProcessEnd.with(exitCode);
     }
 
     static int run(String... arguments) {
