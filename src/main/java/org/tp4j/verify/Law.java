@@ -26,6 +26,10 @@ public enum Law {
     /** A reduce-scatter and an all-gather are an all-reduce. */
     SEQUENCE_PARALLEL_AGREES(
             "sequence-parallel = plain", "an mlp on sharded tokens gives the same bits as on replicated ones"),
+    /** Memory that one collective leaves is not written by the next before all ranks have read it. */
+    COLLECTIVES_IN_A_ROW(
+            "collectives in a row",
+            "each of several in one run gives the unsplit layer, on memory that the last one left"),
     /** In TP-invariant mode the world size does not change a result. */
     TP_INVARIANT("TP-invariant = 1 rank", "in TP-invariant mode a gated mlp has the same bits at 1, 2, 4 and 8 ranks");
 
@@ -92,7 +96,7 @@ public enum Law {
 
     private boolean isOfMlps() {
         return switch (this) {
-            case COLUMN_IS_UNSPLIT, ROW_IS_UNSPLIT, RANKS_AGREE, ALGORITHMS_AGREE -> false;
+            case COLUMN_IS_UNSPLIT, ROW_IS_UNSPLIT, RANKS_AGREE, ALGORITHMS_AGREE, COLLECTIVES_IN_A_ROW -> false;
             case MLP_IS_UNSPLIT, GATED_MLP_IS_UNSPLIT, RUNS_AGREE, SEQUENCE_PARALLEL_AGREES, TP_INVARIANT -> true;
         };
     }
@@ -108,6 +112,7 @@ public enum Law {
             case RUNS_AGREE -> SameBitsLaws.twoRuns(trial);
             case ALGORITHMS_AGREE -> SameBitsLaws.algorithms(trial);
             case SEQUENCE_PARALLEL_AGREES -> SameBitsLaws.sequenceParallel(trial);
+            case COLLECTIVES_IN_A_ROW -> UnsplitLaws.inARow(trial);
             case TP_INVARIANT -> SameBitsLaws.tpInvariant(trial);
         };
     }

@@ -1,5 +1,8 @@
 package org.tp4j.verify;
 
+import java.util.List;
+import java.util.Optional;
+import java.util.stream.Stream;
 import org.tp4j.comm.World;
 import org.tp4j.device.Nonlinearity;
 import org.tp4j.device.OutOfDeviceMemoryException;
@@ -44,6 +47,14 @@ record Trial(Law law, Worlds worlds, int worldSize, DType dtype, Shape shape, We
 
     LinearProblem integers() {
         return new ExactIntegers(seed).linear(dtype, shape.tokens(), shape.in(), shape.out(), layout);
+    }
+
+    /** Two layers of the same sizes, without their biases. */
+    List<LinearProblem> twoWithoutBias() {
+        return Stream.of(seed, ~seed)
+                .map(each -> new ExactIntegers(each).linear(dtype, shape.tokens(), shape.in(), shape.out(), layout))
+                .map(p -> new LinearProblem(p.x(), p.w(), p.layout(), Optional.empty()))
+                .toList();
     }
 
     LinearProblem cancellingIntegers() {

@@ -1,5 +1,6 @@
 package org.tp4j.verify;
 
+import java.util.List;
 import org.tp4j.comm.Operation;
 import org.tp4j.comm.World;
 import org.tp4j.device.Nonlinearity;
@@ -29,6 +30,28 @@ final class UnsplitLaws {
 
     static Finding gatedMlp(Trial trial) {
         return mlp(trial, Nonlinearity.SILU, true);
+    }
+
+    static Finding inARow(Trial trial) {
+        List<LinearProblem> layers = trial.twoWithoutBias();
+        List<List<HostMatrix>> ofEveryRank = Chain.on(trial.world(), layers.get(0), layers.get(1), trial.dtype());
+        try (HostMatrix first = Oracle.result(layers.get(0), trial.dtype());
+                HostMatrix second = Oracle.result(layers.get(1), trial.dtype())) {
+            List<HostMatrix> expected = List.of(first, second);
+            for (int rank = 0; rank < ofEveryRank.size(); rank++) {
+                List<HostMatrix> results = ofEveryRank.get(rank);
+                for (int i = 0; i < results.size(); i++) {
+                    Finding same =
+                            Finding.sameBits("result " + i + " of rank " + rank, expected.get(i % 2), results.get(i));
+                    if (!same.passed()) {
+                        return same;
+                    }
+                }
+            }
+            return new Finding(true, ofEveryRank.get(0).size() + " results of every rank: same bits");
+        } finally {
+            ofEveryRank.forEach(results -> results.forEach(HostMatrix::close));
+        }
     }
 
     private interface LinearSplit {
