@@ -163,6 +163,18 @@ def measured(machine):
     require(all(each["seconds"] > 0 and each["ratio"] > 0 for each in said["results"]), f"{said['results']}")
 
 
+def resident(machine):
+    """bench allreduce alone: the all-reduce itself, in nccl-tests' terms."""
+    arguments = ["bench", "allreduce", "--device", "cuda", "--turns", 1, "--bytes", 4096, "--ranks", 4, "--json"]
+    done = machine.with_devices(2).run(*arguments)
+    require(done.returncode == 0 and done.stderr == "", f"exit code {done.returncode}: {done.stderr}")
+    (only,) = json.loads(done.stdout)["results"]
+    require(only["bytes"] == 4096 and only["elements"] == 1024, f"{only}")
+    algorithm = only["bytes"] / only["seconds"] * 1e-9
+    require(abs(only["algbw_gb_per_s"] / algorithm - 1) < 1e-6, f"{only}")
+    require(abs(only["busbw_gb_per_s"] / (algorithm * 2 * 3 / 4) - 1) < 1e-6, f"{only}")
+
+
 # ---- faults ----
 
 # What the emulator is told to let fail on device 2 of 4, and what the sentence must say besides rank and device.
@@ -255,7 +267,7 @@ def main():
         held("a driver that does not start", [("cuInit", lambda: without_device(machine, place(), "cuInit:1:999", "999"))])
         if not given.quick:
             held("verify holds", [("verify", lambda: verified(machine))])
-            held("bench allreduce measures", [("bench", lambda: measured(machine))])
+            held("bench allreduce measures", [("beside MPI", lambda: measured(machine)), ("alone", lambda: resident(machine))])
     return verdict()
 
 

@@ -13,6 +13,7 @@ import org.tp4j.bench.GemmBench;
 import org.tp4j.bench.GemmShape;
 import org.tp4j.bench.MedianRatio;
 import org.tp4j.bench.PeerException;
+import org.tp4j.bench.ResidentAllReduce;
 import org.tp4j.device.Backends;
 import org.tp4j.device.Device;
 import org.tp4j.device.DeviceKind;
@@ -131,12 +132,7 @@ final class BenchCommand implements Callable<Integer> {
     private static void print(
             PrintWriter out, boolean json, String command, String device, String peer, List<Line> lines) {
         if (json) {
-            Map<String, Object> object = new LinkedHashMap<>();
-            object.put("command", command);
-            object.put("device", device);
-            object.put("peer", peer);
-            object.put("results", lines.stream().map(Line::json).toList());
-            Json.print(out, object);
+            printJson(out, command, device, peer, lines.stream().map(Line::json).toList());
             return;
         }
         boolean alone = peer.equals(NONE);
@@ -147,6 +143,16 @@ final class BenchCommand implements Callable<Integer> {
                         ? "a time is the median of all turns"
                         : "a ratio is our median over the peer's, with its 95 % bootstrap interval");
         out.flush();
+    }
+
+    private static void printJson(
+            PrintWriter out, String command, String device, String peer, List<Map<String, Object>> results) {
+        Map<String, Object> object = new LinkedHashMap<>();
+        object.put("command", command);
+        object.put("device", device);
+        object.put("peer", peer);
+        object.put("results", results);
+        Json.print(out, object);
     }
 
     /** {@code y = x W^T} alone, or beside NumPy or PyTorch. */
@@ -230,7 +236,8 @@ final class BenchCommand implements Callable<Integer> {
     @Command(
             name = "allreduce",
             description =
-                    "Fill a buffer, all-reduce it and read the result, in f32, beside MPI with as many processes.")
+                    "Fill a buffer, all-reduce it and read the result, in f32, beside MPI with as many processes; on CUDA "
+                            + "devices alone, all-reduce what lies there, many times in a row.")
     static final class AllReduce implements Callable<Integer> {
         @Mixin
         private Options options;
@@ -264,9 +271,65 @@ final class BenchCommand implements Callable<Integer> {
                             + Float.BYTES + ", the bytes of an f32");
                 }
             }
+            if (cuda && chosen.isEmpty()) {
+                return resident();
+            }
             AllReduceBench.Settings settings =
                     new AllReduceBench.Settings(options.device.kind(), options.ranks, sizes, options.turns);
             return chosen.isEmpty() ? alone(settings) : besideMpi(settings);
+        }
+
+        /** A cycle from host memory and back would hide what a GPU takes. */
+        private int resident() {
+            List<ResidentAllReduce.Result> results = new ArrayList<>();
+            String device;
+            try (Progress progress = Progress.onStandardError();
+                    ResidentAllReduce bench = new ResidentAllReduce(options.device.kind(), options.ranks)) {
+                device = bench.device();
+                for (long bytes : sizes) {
+                    progress.step(bytes + " bytes");
+                    results.add(bench.measure(bytes, options.turns));
+                }
+            }
+            PrintWriter out = spec.commandLine().getOut();
+            String command = "bench allreduce, " + options.ranks + " ranks";
+            if (options.device.json()) {
+                printJson(
+                        out,
+                        command,
+                        device,
+                        NONE,
+                        results.stream().map(AllReduce::json).toList());
+                return ExitCode.OK;
+            }
+            out.println(command + " on " + device + ":");
+            out.printf("%12s %12s %12s %14s %14s%n", "bytes", "elements", "time (us)", "algbw (GB/s)", "busbw (GB/s)");
+            for (ResidentAllReduce.Result result : results) {
+                out.printf(
+                        Locale.ROOT,
+                        "%12d %12d %12.2f %14.3f %14.3f%n",
+                        result.bytes(),
+                        result.bytes() / Float.BYTES,
+                        result.seconds() * 1e6,
+                        result.algorithmBandwidth() * 1e-9,
+                        result.busBandwidth() * 1e-9);
+            }
+            out.println(
+                    "a time is the median of all turns; algbw = bytes / time, busbw = algbw * 2 (N - 1) / N for N ranks;"
+                            + " every sum was right");
+            out.flush();
+            return ExitCode.OK;
+        }
+
+        private static Map<String, Object> json(ResidentAllReduce.Result result) {
+            Map<String, Object> object = new LinkedHashMap<>();
+            object.put("case", result.bytes() + " bytes");
+            object.put("bytes", result.bytes());
+            object.put("elements", result.bytes() / Float.BYTES);
+            object.put("seconds", result.seconds());
+            object.put("algbw_gb_per_s", result.algorithmBandwidth() * 1e-9);
+            object.put("busbw_gb_per_s", result.busBandwidth() * 1e-9);
+            return object;
         }
 
         private int alone(AllReduceBench.Settings settings) throws PeerException {

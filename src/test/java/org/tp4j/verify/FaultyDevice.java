@@ -10,9 +10,9 @@ import org.tp4j.device.Stream;
 import org.tp4j.tensor.DType;
 
 /** A device whose streams change the arguments of what they are asked to do. */
-record FaultyDevice(Device device, Fault fault) implements Device {
+public record FaultyDevice(Device device, Fault fault) implements Device {
     /** Changes an operation's arguments in place before it runs. */
-    interface Fault {
+    public interface Fault {
         void change(String operation, Object[] arguments);
     }
 
