@@ -51,7 +51,9 @@ public final class World implements AutoCloseable {
     private final Policy policy;
     private final Supervisor supervisor;
     private final ReentrantLock running = new ReentrantLock(true);
-    private volatile Ledger ledger = Ledger.empty();
+    /** Of each caller's last run: callers that take turns do not see each other's. */
+    private final ThreadLocal<Ledger> ledger = ThreadLocal.withInitial(Ledger::empty);
+
     private volatile boolean closed;
 
     private World(List<Device> devices, Policy policy, Builder settings) {
@@ -190,9 +192,9 @@ public final class World implements AutoCloseable {
         return threads.get(rank).device();
     }
 
-    /** Every collective of the last run or load. */
+    /** Every collective of the calling thread's last run or load in this world; empty before its first. */
     public Ledger ledger() {
-        return ledger;
+        return ledger.get();
     }
 
     /**
@@ -310,7 +312,7 @@ public final class World implements AutoCloseable {
             });
         }
         supervisor.awaitRanks(run);
-        ledger = run.ledger();
+        ledger.set(run.ledger());
         Optional<RankException> failure = run.failure();
         if (failure.isEmpty()) {
             return new Outcome<>(slots.values(), slots.scopes());

@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -274,6 +275,26 @@ class CollectivesContractTest {
                 assertEquals(inPair * 1000 + across, sums.get(rank));
             }
             assertEquals(Map.of("all_reduce", 5L), world.ledger().counts());
+        }
+    }
+
+    @Test
+    void aCallerSeesTheLedgerOfItsOwnRun() throws InterruptedException {
+        try (World world = open(2)) {
+            AtomicBoolean done = new AtomicBoolean();
+            Thread other = new Thread(() -> {
+                while (!done.get()) {
+                    world.execute(rank -> rank.comm().barrier());
+                }
+            });
+            assertEquals(Map.of(), world.ledger().counts(), "before its first run");
+            other.start();
+            for (int run = 0; run < 200; run++) {
+                world.execute(rank -> rank.comm().allReduce(partial(rank, DType.F32, new int[] {1, 2})));
+                assertEquals(Map.of("all_reduce", 1L), world.ledger().counts());
+            }
+            done.set(true);
+            other.join();
         }
     }
 
