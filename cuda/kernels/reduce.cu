@@ -1,4 +1,4 @@
-// Sums of matrices, each sum in one order, rounded once into every destination.
+// Sums of matrices over the binary tree, rounded once into every destination.
 //
 //   reduce_f64   parts f64, destinations f64        reduce_f16    parts f32, destinations f16
 //   reduce_f32   parts f32, destinations f32        reduce_bf16   parts f32, destinations bf16
@@ -17,8 +17,6 @@ namespace {
 
 constexpr int MOST_POINTERS = 8;
 
-enum Order { LEFT = 0, TREE = 1 };
-
 // Mirrored by org.tp4j.device.cuda.ReduceKernel.
 struct Reduction {
     const void* parts[MOST_POINTERS];
@@ -31,10 +29,8 @@ struct Reduction {
     std::int64_t residualStride;
     std::int32_t partCount;
     std::int32_t destinationCount;
-    std::int32_t order;
     std::int32_t biasIsWide;  // of the accumulator's dtype, not the destination's
     std::int32_t residualIsWide;
-    std::int32_t unused;
 };
 
 template <typename T>
@@ -65,18 +61,6 @@ __device__ W treeSum(int count, Load load) {
         if (((count >> level) & 1) != 0) {
             sum = first ? digits[level] : digits[level] + sum;
             first = false;
-        }
-    }
-    return sum;
-}
-
-template <typename W, typename Load>
-__device__ W leftSum(int count, Load load) {
-    W sum = load(0);
-#pragma unroll
-    for (int part = 1; part < MOST_POINTERS; part++) {
-        if (part < count) {
-            sum = sum + load(part);
         }
     }
     return sum;
@@ -118,8 +102,7 @@ __device__ void reduceGroup(const Reduction& task, std::int64_t at) {
     Pack<W, COUNT> sums;
 #pragma unroll
     for (int i = 0; i < COUNT; i++) {
-        auto load = [&](int part) { return parts[part].at[i]; };
-        sums.at[i] = task.order == TREE ? treeSum<W>(task.partCount, load) : leftSum<W>(task.partCount, load);
+        sums.at[i] = treeSum<W>(task.partCount, [&](int part) { return parts[part].at[i]; });
     }
     addAddends<T>(task, at, sums);
     Pack<T, COUNT> results;

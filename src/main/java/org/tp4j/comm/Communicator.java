@@ -10,7 +10,6 @@ import org.tp4j.device.DeviceMatrix;
 import org.tp4j.device.ReadGuard;
 import org.tp4j.device.Scope;
 import org.tp4j.device.Stream;
-import org.tp4j.device.SumOrder;
 import org.tp4j.placement.FeatureSharded;
 import org.tp4j.placement.Group;
 import org.tp4j.placement.Member;
@@ -105,7 +104,6 @@ public final class Communicator {
     private Replicated allReduce(Partial partial, Optional<DeviceMatrix> residual) {
         DeviceMatrix part = checked(partial, partial.matrix());
         Addends addends = addends(partial, residual);
-        SumOrder order = partial.plan().order();
         long count = Math.multiplyExact(part.rows(), part.columns());
         AllReduceAlgorithm algorithm = policy.allReduce(thread.device(), part.byteSize(), size());
         DeviceMatrix result = allocate(partial.dtype(), partial.tokens(), partial.features());
@@ -116,13 +114,13 @@ public final class Communicator {
                         call,
                         staging.copyOf(part, sequence + 1, stream()),
                         Optional.empty(),
-                        () -> stream().reduce(peerSources(), 0, count, order, addends, List.of(result)));
+                        () -> stream().reduce(peerSources(), 0, count, addends, List.of(result)));
             case ONE_SHOT ->
                 perform(
                         call,
                         List.of(part),
                         Optional.empty(),
-                        () -> stream().reduce(peerSources(), 0, count, order, addends, List.of(result)));
+                        () -> stream().reduce(peerSources(), 0, count, addends, List.of(result)));
             case TWO_SHOT -> {
                 ShardPlan lines = lines(count);
                 perform(
@@ -134,7 +132,6 @@ public final class Communicator {
                                         peerSources(),
                                         Math.min(count, lines.start(me) * ELEMENTS_PER_LINE),
                                         Math.min(count, lines.end(me) * ELEMENTS_PER_LINE),
-                                        order,
                                         addends,
                                         peerResults()));
             }
@@ -173,7 +170,7 @@ public final class Communicator {
                 sources[peer] = sources[peer].rows(tokens.start(me), tokens.end(me));
             }
             long count = Math.multiplyExact(result.rows(), result.columns());
-            stream().reduce(Arrays.asList(sources), 0, count, partial.plan().order(), addends, List.of(result));
+            stream().reduce(Arrays.asList(sources), 0, count, addends, List.of(result));
         });
         record(call, part.dtype(), (size() - 1) * part.byteSize());
         return TokenSharded.unchecked(member, tokens, result);

@@ -59,19 +59,15 @@ public interface Stream extends AutoCloseable {
     void gemm(DeviceMatrix x, DeviceMatrix w, WeightLayout layout, DeviceMatrix y);
 
     /**
-     * The sum of {@code parts} in the given order, plus {@code addends}, rounded once, into every one of {@code
-     * destinations}: for the elements {@code [from, to)} of the matrices, counted in row-major order. Parts are packed,
-     * equal in shape, and of the destinations' accumulator dtype; destinations are packed and of one dtype; the addends
-     * have the destinations' dtype or their accumulator's. A single part is allowed: then this rounds and adds. A
-     * destination may be one of the parts, or the residual; no other overlap is allowed.
+     * The sum of {@code parts}, plus {@code addends}, rounded once, into every one of {@code destinations}: for the
+     * elements {@code [from, to)} of the matrices, counted in row-major order. Sums have one order, the binary tree:
+     * neighbours first, {@code (part 0 + part 1) + (part 2 + part 3)} and so on; an odd last part moves up unchanged.
+     *
+     * <p>Parts are packed, equal in shape, and of the destinations' accumulator dtype; destinations are packed and of one
+     * dtype; the addends have the destinations' dtype or their accumulator's. A single part is allowed: then this rounds
+     * and adds. Any one part may be a destination, and so may the residual; no other overlap is allowed.
      */
-    void reduce(
-            List<DeviceMatrix> parts,
-            long from,
-            long to,
-            SumOrder order,
-            Addends addends,
-            List<DeviceMatrix> destinations);
+    void reduce(List<DeviceMatrix> parts, long from, long to, Addends addends, List<DeviceMatrix> destinations);
 
     /**
      * {@code destination = f(source)}, elementwise, rounded once; equal shapes; the source has the destination's dtype or

@@ -5,7 +5,6 @@ import java.util.Optional;
 import org.tp4j.device.Addends;
 import org.tp4j.device.DeviceMatrix;
 import org.tp4j.device.Scope;
-import org.tp4j.device.SumOrder;
 import org.tp4j.placement.Placement;
 import org.tp4j.placement.ShardPlan;
 import org.tp4j.tensor.DType;
@@ -32,20 +31,20 @@ final class Products {
         Scope scope = sum.scope();
         DeviceMatrix result = scope.allocate(dtype, sum.rows(), sum.columns());
         Addends addends = new Addends(bias.map(DeviceMatrix::checked), Optional.empty());
-        reduce(List.of(sum), SumOrder.LEFT, addends, result);
+        reduce(List.of(sum), addends, result);
         scope.release(sum);
         return result;
     }
 
     /** The sum of {@code parts}, which are released; the part itself if it is alone. */
-    static DeviceMatrix sum(List<DeviceMatrix> parts, SumOrder order) {
+    static DeviceMatrix sum(List<DeviceMatrix> parts) {
         DeviceMatrix first = parts.get(0);
         if (parts.size() == 1) {
             return first;
         }
         Scope scope = first.scope();
         DeviceMatrix result = scope.allocate(first.dtype(), first.rows(), first.columns());
-        reduce(parts, order, Addends.NONE, result);
+        reduce(parts, Addends.NONE, result);
         parts.forEach(scope::release);
         return result;
     }
@@ -75,8 +74,8 @@ final class Products {
         }
     }
 
-    private static void reduce(List<DeviceMatrix> parts, SumOrder order, Addends addends, DeviceMatrix result) {
+    private static void reduce(List<DeviceMatrix> parts, Addends addends, DeviceMatrix result) {
         long count = Math.multiplyExact(result.rows(), result.columns());
-        result.scope().stream().reduce(parts, 0, count, order, addends, List.of(result));
+        result.scope().stream().reduce(parts, 0, count, addends, List.of(result));
     }
 }

@@ -70,6 +70,6 @@ public final class RowParallelLinear {
         for (int i = 0; i < blocks.size(); i++) {
             products.add(Products.product(x.blocks().get(i), blocks.get(i), weight.layout()));
         }
-        return Partial.unchecked(member, plan, weight.dtype(), Products.sum(products, plan.order()), bias);
+        return Partial.unchecked(member, plan, weight.dtype(), Products.sum(products), bias);
     }
 }

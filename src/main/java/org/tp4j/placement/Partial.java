@@ -7,7 +7,6 @@ import java.util.Optional;
 import org.tp4j.device.Addends;
 import org.tp4j.device.DeviceMatrix;
 import org.tp4j.device.Nonlinearity;
-import org.tp4j.device.SumOrder;
 import org.tp4j.tensor.DType;
 
 /**
@@ -157,7 +156,7 @@ public final class Partial implements Placement {
     private static DeviceMatrix sum(DeviceMatrix left, DeviceMatrix right) {
         DeviceMatrix sum = Elementwise.like(left);
         long count = Math.multiplyExact(sum.rows(), sum.columns());
-        sum.scope().stream().reduce(List.of(left, right), 0, count, SumOrder.LEFT, Addends.NONE, List.of(sum));
+        sum.scope().stream().reduce(List.of(left, right), 0, count, Addends.NONE, List.of(sum));
         return sum;
     }
 }

@@ -1,7 +1,6 @@
 package org.tp4j.placement;
 
 import java.util.Objects;
-import org.tp4j.device.SumOrder;
 
 /**
  * How one dimension is cut over the ranks of a group: into blocks, of which each rank holds neighbouring ones.
@@ -59,11 +58,6 @@ public final class ShardPlan {
     /** Whether the blocks are the same at every world size. */
     public boolean isCanonical() {
         return canonical;
-    }
-
-    /** The order in which sums over the blocks are taken. */
-    public SumOrder order() {
-        return canonical ? SumOrder.TREE : SumOrder.LEFT;
     }
 
     /** How many blocks each rank holds. */

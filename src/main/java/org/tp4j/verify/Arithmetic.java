@@ -25,6 +25,11 @@ public record Arithmetic(DType dtype, int parts, double roundoff) {
         }
     }
 
+    /** How many additions a part goes through on its way up the binary tree: {@code ceil(log2 parts)}. */
+    int additionsOfParts() {
+        return Integer.SIZE - Integer.numberOfLeadingZeros(parts - 1);
+    }
+
     /** What a device promises. */
     public static Arithmetic of(Device device, DType dtype, int parts) {
         return new Arithmetic(dtype, parts, device.roundoff(dtype));

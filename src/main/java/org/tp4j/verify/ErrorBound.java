@@ -3,12 +3,12 @@ package org.tp4j.verify;
 import org.tp4j.tensor.DType;
 
 /**
- * How far one element of {@code y = x W^T + b} may be from the oracle's, whatever the order of its sums (Higham,
+ * How far one element of {@code y = x W^T + b} may be from the oracle's, whatever the order within its parts (Higham,
  * <i>Accuracy and Stability of Numerical Algorithms</i>, 2nd ed., sections 3.1 and 2.8).
  *
  * <p>One accumulator operation gives {@code fl(a op b) = (a op b)(1 + d) + e} with {@code |d| <= u} and {@code |e| <=
- * eta}, the smallest subnormal. A product of K features, summed in N parts, plus a bias, sends each term through at most
- * {@code n = K + N + 1} of them. With {@code gamma(n) = n u / (1 - n u)} the sum {@code s} that the device has before its
+ * eta}, the smallest subnormal. A product of K features in N parts, whose sums are added over the binary tree, plus a bias, sends each
+ * term through at most {@code n = K + ceil(log2 N) + 1} of them. With {@code gamma(n) = n u / (1 - n u)} the sum {@code s} that the device has before its
  * last rounding obeys
  *
  * <pre>{@code
@@ -44,7 +44,7 @@ final class ErrorBound {
      */
     ErrorBound(Arithmetic arithmetic, long features) {
         this.dtype = arithmetic.dtype();
-        double n = (double) features + arithmetic.parts() + 1;
+        double n = (double) features + arithmetic.additionsOfParts() + 1;
         double oracle = gamma(features + 2.0, W);
         double gamma = gamma(n, arithmetic.roundoff()) + oracle * oracle;
         double eta = n * dtype.accumulator().smallestSubnormal() + 5 * (features + 1.0) * Double.MIN_VALUE;

@@ -23,6 +23,10 @@ public enum Law {
     RUNS_AGREE("two runs agree", "the same program gives the same bits again"),
     /** The all-reduce algorithms differ in speed only. */
     ALGORITHMS_AGREE("all-reduces agree", "eager, one-shot and two-shot all-reduces give the same bits"),
+    /** An all-reduce adds in the order of the binary tree. */
+    ALL_REDUCE_IS_TREE(
+            "all-reduce = host's tree",
+            "all-reduces have the bits of the ranks' own parts, downloaded and added by the host over the binary tree"),
     /** A reduce-scatter and an all-gather are an all-reduce. */
     SEQUENCE_PARALLEL_AGREES(
             "sequence-parallel = plain", "an mlp on sharded tokens gives the same bits as on replicated ones"),
@@ -96,7 +100,12 @@ public enum Law {
 
     private boolean isOfMlps() {
         return switch (this) {
-            case COLUMN_IS_UNSPLIT, ROW_IS_UNSPLIT, RANKS_AGREE, ALGORITHMS_AGREE, COLLECTIVES_IN_A_ROW -> false;
+            case COLUMN_IS_UNSPLIT,
+                    ROW_IS_UNSPLIT,
+                    RANKS_AGREE,
+                    ALGORITHMS_AGREE,
+                    ALL_REDUCE_IS_TREE,
+                    COLLECTIVES_IN_A_ROW -> false;
             case MLP_IS_UNSPLIT, GATED_MLP_IS_UNSPLIT, RUNS_AGREE, SEQUENCE_PARALLEL_AGREES, TP_INVARIANT -> true;
         };
     }
@@ -111,6 +120,7 @@ public enum Law {
             case RANKS_AGREE -> SameBitsLaws.everyRank(trial);
             case RUNS_AGREE -> SameBitsLaws.twoRuns(trial);
             case ALGORITHMS_AGREE -> SameBitsLaws.algorithms(trial);
+            case ALL_REDUCE_IS_TREE -> TreeLaw.find(trial);
             case SEQUENCE_PARALLEL_AGREES -> SameBitsLaws.sequenceParallel(trial);
             case COLLECTIVES_IN_A_ROW -> UnsplitLaws.inARow(trial);
             case TP_INVARIANT -> SameBitsLaws.tpInvariant(trial);

@@ -8,6 +8,7 @@ import org.tp4j.layer.MlpWeights;
 import org.tp4j.layer.ParallelMlp;
 import org.tp4j.layer.RowParallelLinear;
 import org.tp4j.layer.Weight;
+import org.tp4j.placement.Partial;
 import org.tp4j.placement.Replicated;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
@@ -30,6 +31,24 @@ final class Split {
         return world.compute(rank -> row(rank, p, dtype));
     }
 
+    /** What one rank gave to an all-reduce, and what it got. */
+    record Reduced(HostMatrix part, HostMatrix sum) implements AutoCloseable {
+        @Override
+        public void close() {
+            part.close();
+            sum.close();
+        }
+    }
+
+    /** As {@link #row(World, LinearProblem, DType)}; every rank's copy, and its summand before the sum. */
+    static List<Reduced> rowWithParts(World world, LinearProblem p, DType dtype) {
+        return world.runAll(rank -> {
+            Partial partial = partial(rank, p, dtype);
+            return new Reduced(
+                    rank.download(partial.matrix()), rank.download(rank.comm().allReduce(partial)));
+        });
+    }
+
     /** As {@link #row(World, LinearProblem, DType)}; every rank's copy. */
     static List<HostMatrix> rowOnEveryRank(World world, LinearProblem p, DType dtype) {
         return world.runAll(rank -> rank.download(row(rank, p, dtype)));
@@ -50,8 +69,11 @@ final class Split {
     }
 
     private static Replicated row(Rank rank, LinearProblem p, DType dtype) {
-        var layer = RowParallelLinear.shardOf(rank, weight(p, dtype));
-        return rank.comm().allReduce(layer.forward(rank.shardFeatures(p.x(), dtype)));
+        return rank.comm().allReduce(partial(rank, p, dtype));
+    }
+
+    private static Partial partial(Rank rank, LinearProblem p, DType dtype) {
+        return RowParallelLinear.shardOf(rank, weight(p, dtype)).forward(rank.shardFeatures(p.x(), dtype));
     }
 
     private static Weight weight(LinearProblem p, DType dtype) {

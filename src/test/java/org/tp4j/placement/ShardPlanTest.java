@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.util.List;
 import org.junit.jupiter.api.Test;
-import org.tp4j.device.SumOrder;
 
 class ShardPlanTest {
     private static final List<Long> DIMENSIONS = List.of(0L, 1L, 2L, 7L, 8L, 9L, 63L, 64L, 65L, 4096L, (1L << 40) + 3);
@@ -16,7 +15,6 @@ class ShardPlanTest {
         ShardPlan plan = ShardPlan.even(Group.world(4), 10);
         assertEquals(List.of(0L, 3L, 6L, 8L), List.of(plan.start(0), plan.start(1), plan.start(2), plan.start(3)));
         assertEquals(List.of(3L, 3L, 2L, 2L), List.of(plan.size(0), plan.size(1), plan.size(2), plan.size(3)));
-        assertEquals(SumOrder.LEFT, plan.order());
         assertEquals("10 over world of 4 ranks", plan.toString());
     }
 
@@ -36,7 +34,6 @@ class ShardPlanTest {
     void canonicalBlocksAreTheSameAtEveryWorldSize() {
         for (long dimension : DIMENSIONS) {
             ShardPlan alone = ShardPlan.canonical(Group.world(1), dimension);
-            assertEquals(SumOrder.TREE, alone.order());
             for (int ranks : new int[] {2, 4, 8}) {
                 ShardPlan plan = ShardPlan.canonical(Group.world(ranks), dimension);
                 for (int block = 0; block < ShardPlan.CANONICAL_BLOCKS; block++) {

@@ -13,7 +13,6 @@ import org.tp4j.device.Event;
 import org.tp4j.device.Nonlinearity;
 import org.tp4j.device.Scope;
 import org.tp4j.device.Stream;
-import org.tp4j.device.SumOrder;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
 import org.tp4j.tensor.MatrixSource;
@@ -31,6 +30,9 @@ final class CpuStream implements Stream {
     private final Lanes doubles = new DoubleLanes();
     private final Elementwise elementwise = new Elementwise(floats, doubles);
     private final Product product;
+    /** Where sums of right subtrees are taken. */
+    private final Staging subtrees = new Staging();
+
     private boolean closed;
 
     CpuStream(CpuDevice device, OpenBlas blas, BlockCache<CpuBlock> cache, boolean poisoned) {
@@ -147,17 +149,11 @@ final class CpuStream implements Stream {
     }
 
     @Override
-    public void reduce(
-            List<DeviceMatrix> parts,
-            long from,
-            long to,
-            SumOrder order,
-            Addends addends,
-            List<DeviceMatrix> destinations) {
+    public void reduce(List<DeviceMatrix> parts, long from, long to, Addends addends, List<DeviceMatrix> destinations) {
         Arguments.forReduce(parts, from, to, addends, destinations);
         Lanes lanes = parts.get(0).dtype() == DType.F64 ? doubles : floats;
         try {
-            new Reduction(lanes, order, parts, addends, destinations).run(from, to);
+            new Reduction(lanes, subtrees, parts, addends, destinations).run(from, to);
         } finally { // buffers do not keep the memory that they lie on
             Reference.reachabilityFence(parts);
             Reference.reachabilityFence(addends);
@@ -214,6 +210,7 @@ final class CpuStream implements Stream {
         if (!closed) {
             closed = true;
             product.close();
+            subtrees.close();
             cache.close(this);
         }
     }

@@ -44,22 +44,23 @@ final class Elementwise {
                 source,
                 source,
                 destination,
-                (row, column, length) -> copyRun(source, destination, row, column, length));
+                (row, column, length) -> copyRun(source, row, column, destination, row, column, length));
     }
 
-    /** Copies {@code length} elements from {@code (row, column)} on, which have no gap in either matrix. */
-    static void copyRun(HostMatrix source, HostMatrix destination, long row, long column, int length) {
+    /** Copies {@code length} elements, which have no gap in either matrix, from one place on to another. */
+    static void copyRun(
+            HostMatrix source, long row, long column, HostMatrix destination, long toRow, long toColumn, int length) {
         long bytes = (long) length * source.dtype().bytes();
         if (bytes >= NATIVE_COPY_BYTES) {
-            copyNatively(source.address(row, column), destination.address(row, column), bytes, source, destination);
+            copyNatively(source.address(row, column), destination.address(toRow, toColumn), bytes, source, destination);
             return;
         }
         int from = source.indexInSegment(row, column);
-        int to = destination.indexInSegment(row, column);
+        int to = destination.indexInSegment(toRow, toColumn);
         switch (source.dtype()) {
-            case F64 -> destination.doubles(row).put(to, source.doubles(row), from, length);
-            case F32 -> destination.floats(row).put(to, source.floats(row), from, length);
-            case F16, BF16 -> destination.halves(row).put(to, source.halves(row), from, length);
+            case F64 -> destination.doubles(toRow).put(to, source.doubles(row), from, length);
+            case F32 -> destination.floats(toRow).put(to, source.floats(row), from, length);
+            case F16, BF16 -> destination.halves(toRow).put(to, source.halves(row), from, length);
         }
     }
 

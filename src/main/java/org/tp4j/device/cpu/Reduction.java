@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Optional;
 import org.tp4j.device.Addends;
 import org.tp4j.device.DeviceMatrix;
-import org.tp4j.device.SumOrder;
 import org.tp4j.tensor.HostMatrix;
 
 /**
@@ -17,27 +16,27 @@ final class Reduction {
     private static final int SUM = 1;
 
     private final Lanes lanes;
-    private final SumOrder order;
+    private final Staging subtrees;
     private final List<DeviceMatrix> parts;
     private final Optional<HostMatrix> bias;
     private final Optional<HostMatrix> residual;
     private final List<DeviceMatrix> destinations;
     private final long columns;
 
-    /** Whether the sum is taken from left to right, stored as it is, and can be taken in its destination. */
+    /** Whether the sum is stored as it is, and can be taken in its destination. */
     private final boolean isPlain;
 
     /** Over arguments that were checked. */
-    Reduction(Lanes lanes, SumOrder order, List<DeviceMatrix> parts, Addends addends, List<DeviceMatrix> destinations) {
+    Reduction(
+            Lanes lanes, Staging subtrees, List<DeviceMatrix> parts, Addends addends, List<DeviceMatrix> destinations) {
         this.lanes = lanes;
-        this.order = order;
+        this.subtrees = subtrees;
         this.parts = parts;
         this.bias = addends.bias().map(CpuMatrix::host);
         this.residual = addends.residual().map(CpuMatrix::host);
         this.destinations = destinations;
         this.columns = parts.get(0).columns();
         this.isPlain = addends.isNone()
-                && (order == SumOrder.LEFT || parts.size() <= 2)
                 && destinations.get(0).dtype() == parts.get(0).dtype()
                 && !isLaterPart(destinations.get(0));
     }
@@ -73,27 +72,66 @@ final class Reduction {
 
     /** Sums in the first destination, then copies: fewer passes through the cache than by way of lanes. */
     private void sumInPlace(long row, long column, int length) {
-        HostMatrix sum = CpuMatrix.host(destinations.get(0));
-        Elementwise.copyRun(CpuMatrix.host(parts.get(0)), sum, row, column, length);
-        for (int part = 1; part < parts.size(); part++) {
-            addRun(CpuMatrix.host(parts.get(part)), sum, row, column, length);
-        }
+        Run sum = new Run(CpuMatrix.host(destinations.get(0)), row, column);
+        sumTree(sum, 0, 0, parts.size(), row, column, length);
         for (int i = 1; i < destinations.size(); i++) {
-            Elementwise.copyRun(sum, CpuMatrix.host(destinations.get(i)), row, column, length);
+            sum.copyTo(new Run(CpuMatrix.host(destinations.get(i)), row, column), length);
         }
     }
 
-    private static void addRun(HostMatrix addend, HostMatrix sum, long row, long column, int length) {
-        try {
-            OpenBlas.add(sum.dtype(), addend.address(row, column), sum.address(row, column), length);
-        } finally { // an address does not keep the memory that it lies in
-            Reference.reachabilityFence(addend);
-            Reference.reachabilityFence(sum);
+    /** {@code sum} = parts {@code [from, to)}; sums of right subtrees are taken beside it, from {@code level} on. */
+    private void sumTree(Run sum, int level, int from, int to, long row, long column, int length) {
+        if (to - from == 1) {
+            part(from, row, column).copyTo(sum, length);
+            return;
+        }
+        int middle = middle(from, to);
+        sumTree(sum, level, from, middle, row, column, length);
+        if (to - middle == 1) {
+            part(middle, row, column).addTo(sum, length);
+            return;
+        }
+        Run right = new Run(beside(sum.matrix()), level, 0);
+        sumTree(right, level + 1, middle, to, row, column, length);
+        right.addTo(sum, length);
+    }
+
+    private Run part(int part, long row, long column) {
+        return new Run(CpuMatrix.host(parts.get(part)), row, column);
+    }
+
+    /** A row for each level of the tree. */
+    private HostMatrix beside(HostMatrix sum) {
+        return subtrees.matrix(sum.dtype(), Integer.SIZE - Integer.numberOfLeadingZeros(parts.size()), Lanes.LENGTH);
+    }
+
+    /** Where the parts {@code [from, to)} divide: the left subtree is the largest full one that leaves something right. */
+    private static int middle(int from, int to) {
+        return from + Integer.highestOneBit(to - from - 1);
+    }
+
+    /** Some elements of a matrix that follow each other, from {@code (row, column)} on. */
+    private record Run(HostMatrix matrix, long row, long column) {
+        void copyTo(Run other, int length) {
+            Elementwise.copyRun(matrix, row, column, other.matrix, other.row, other.column, length);
+        }
+
+        void addTo(Run other, int length) {
+            try {
+                OpenBlas.add(
+                        matrix.dtype(),
+                        matrix.address(row, column),
+                        other.matrix.address(other.row, other.column),
+                        length);
+            } finally { // an address does not keep the memory that it lies in
+                Reference.reachabilityFence(this);
+                Reference.reachabilityFence(other);
+            }
         }
     }
 
     private void sumInLanes(long row, long column, int length) {
-        sum(row, column, length);
+        sumTree(SUM, 0, parts.size(), row, column, length);
         if (bias.isPresent()) {
             addBias(column, length);
         }
@@ -120,25 +158,12 @@ final class Reduction {
         return bias.isEmpty() || hasTiledBias() ? length : (int) Math.min(length, columns - column);
     }
 
-    private void sum(long row, long column, int length) {
-        if (order == SumOrder.TREE) {
-            sumTree(SUM, 0, parts.size(), row, column, length);
-            return;
-        }
-        load(SUM, 0, row, column, length);
-        for (int part = 1; part < parts.size(); part++) {
-            load(SUM + 1, part, row, column, length);
-            lanes.add(SUM, SUM + 1, length);
-        }
-    }
-
-    /** Parts {@code [from, to)}: the left subtree is the largest full one that leaves something for the right. */
     private void sumTree(int slot, int from, int to, long row, long column, int length) {
         if (to - from == 1) {
             load(slot, from, row, column, length);
             return;
         }
-        int middle = from + Integer.highestOneBit(to - from - 1);
+        int middle = middle(from, to);
         sumTree(slot, from, middle, row, column, length);
         sumTree(slot + 1, middle, to, row, column, length);
         lanes.add(slot, slot + 1, length);

@@ -22,7 +22,6 @@ import org.tp4j.device.Event;
 import org.tp4j.device.Nonlinearity;
 import org.tp4j.device.Scope;
 import org.tp4j.device.Stream;
-import org.tp4j.device.SumOrder;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
 import org.tp4j.tensor.MatrixSource;
@@ -179,20 +178,14 @@ final class CudaStream implements Stream {
     }
 
     @Override
-    public void reduce(
-            List<DeviceMatrix> parts,
-            long from,
-            long to,
-            SumOrder order,
-            Addends addends,
-            List<DeviceMatrix> destinations) {
+    public void reduce(List<DeviceMatrix> parts, long from, long to, Addends addends, List<DeviceMatrix> destinations) {
         Arguments.forReduce(parts, from, to, addends, destinations);
         DeviceMatrix first = parts.get(0); // callers use the list again
         int count = parts.size();
         last = () -> "the sum of elements " + from + " to " + to + " of " + count + " parts " + first;
         context.enter();
         if (from < to) {
-            new Reduction(this, order, CudaMatrix.of(destinations.get(0)), from, to).run(parts, addends, destinations);
+            new Reduction(this, CudaMatrix.of(destinations.get(0)), from, to).run(parts, addends, destinations);
         }
     }
 

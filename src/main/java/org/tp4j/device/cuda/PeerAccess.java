@@ -18,7 +18,6 @@ import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import org.tp4j.device.DeviceException;
 import org.tp4j.device.Finding;
-import org.tp4j.device.SumOrder;
 import org.tp4j.tensor.DType;
 
 /**
@@ -180,7 +179,6 @@ final class PeerAccess {
                             0,
                             WORDS,
                             WORDS,
-                            SumOrder.LEFT,
                             ReduceKernel.Addends.NONE);
         }
 

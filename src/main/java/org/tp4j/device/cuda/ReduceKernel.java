@@ -3,7 +3,6 @@ package org.tp4j.device.cuda;
 import java.util.List;
 import java.util.Optional;
 import jcuda.driver.CUstream;
-import org.tp4j.device.SumOrder;
 import org.tp4j.tensor.DType;
 
 /** The launch rule of {@code cuda/kernels/reduce.cu}. Belongs to one stream. */
@@ -14,7 +13,7 @@ final class ReduceKernel {
     private static final int ACCESS_BYTES = 16;
 
     private final Kernels kernels;
-    private final Parameter parameter = new Parameter(2 * 8 * MOST_POINTERS + 6 * 8 + 6 * 4);
+    private final Parameter parameter = new Parameter(2 * 8 * MOST_POINTERS + 6 * 8 + 4 * 4);
 
     ReduceKernel(Kernels kernels) {
         this.kernels = kernels;
@@ -46,7 +45,6 @@ final class ReduceKernel {
             long from,
             long to,
             long columns,
-            SumOrder order,
             Addends addends) {
         parameter.begin();
         pointers(parts);
@@ -60,10 +58,8 @@ final class ReduceKernel {
                 .int64(addends.residual().map(Region::stride).orElse(0L))
                 .int32(parts.size())
                 .int32(destinations.size())
-                .int32(order == SumOrder.TREE ? 1 : 0)
                 .flag(isWide(addends.bias(), dtype))
-                .flag(isWide(addends.residual(), dtype))
-                .int32(0);
+                .flag(isWide(addends.residual(), dtype));
         int elements = ACCESS_BYTES / dtype.accumulator().bytes();
         long groups = (to + elements - 1) / elements - from / elements;
         kernels.launch("reduce", "reduce_" + dtype.label(), stream, groups, 1, parameter.end());

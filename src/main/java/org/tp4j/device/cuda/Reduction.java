@@ -5,7 +5,6 @@ import java.util.List;
 import java.util.Optional;
 import org.tp4j.device.Addends;
 import org.tp4j.device.DeviceMatrix;
-import org.tp4j.device.SumOrder;
 import org.tp4j.tensor.DType;
 
 /**
@@ -23,17 +22,15 @@ final class Reduction {
     private final long from;
     private final long to;
     private final long columns;
-    private final SumOrder order;
     private final List<CudaBlock> scratch = new ArrayList<>();
 
     /** Over arguments that were checked, and a range that is not empty; the context is current. */
-    Reduction(CudaStream stream, SumOrder order, CudaMatrix first, long from, long to) {
+    Reduction(CudaStream stream, CudaMatrix first, long from, long to) {
         this.stream = stream;
         this.dtype = first.dtype();
         this.from = from;
         this.to = to;
         this.columns = first.columns();
-        this.order = order;
     }
 
     /** Enqueues the sum. */
@@ -50,20 +47,13 @@ final class Reduction {
         }
     }
 
-    /** Sums until no more parts are left than one launch takes; sums of parts are parts of the same order's sum. */
+    /** Sums until no more parts are left than one launch takes: neighbours, as many as are a subtree. */
     private List<DevicePointer> shorten(List<DevicePointer> parts) {
         List<DevicePointer> left = parts;
         while (left.size() > MOST) {
-            left = order == SumOrder.LEFT ? withFirstSummed(left) : withNeighborsSummed(left);
+            left = withNeighborsSummed(left);
         }
         return left;
-    }
-
-    private List<DevicePointer> withFirstSummed(List<DevicePointer> parts) {
-        List<DevicePointer> shorter = new ArrayList<>();
-        shorter.add(sum(parts.subList(0, MOST)));
-        shorter.addAll(parts.subList(MOST, parts.size()));
-        return shorter;
     }
 
     private List<DevicePointer> withNeighborsSummed(List<DevicePointer> parts) {
@@ -107,7 +97,7 @@ final class Reduction {
 
     private void launch(
             DType written, List<DevicePointer> parts, List<DevicePointer> destinations, ReduceKernel.Addends addends) {
-        stream.reduceKernel().launch(stream.handle(), written, parts, destinations, from, to, columns, order, addends);
+        stream.reduceKernel().launch(stream.handle(), written, parts, destinations, from, to, columns, addends);
     }
 
     private DevicePointer readable(Region part) {

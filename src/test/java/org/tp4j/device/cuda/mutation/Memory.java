@@ -7,7 +7,6 @@ import org.tp4j.device.Addends;
 import org.tp4j.device.DeviceMatrix;
 import org.tp4j.device.Scope;
 import org.tp4j.device.Stream;
-import org.tp4j.device.SumOrder;
 import org.tp4j.placement.ShardPlan;
 import org.tp4j.placement.TokenSharded;
 import org.tp4j.tensor.DType;
@@ -45,13 +44,7 @@ final class Memory {
     static DeviceMatrix doubled(Scope scope, DeviceMatrix source) {
         DeviceMatrix sum = scope.allocate(DType.F32, source.rows(), source.columns());
         Stream stream = scope.stream();
-        stream.reduce(
-                List.of(source, source),
-                0,
-                source.rows() * source.columns(),
-                SumOrder.LEFT,
-                Addends.NONE,
-                List.of(sum));
+        stream.reduce(List.of(source, source), 0, source.rows() * source.columns(), Addends.NONE, List.of(sum));
         return sum;
     }
 
