@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
+import java.util.function.ToIntFunction;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
@@ -95,6 +96,19 @@ final class CudaContext {
         if (result != CUresult.CUDA_SUCCESS) {
             throw failure(result, operation.get());
         }
+    }
+
+    /**
+     * What the driver makes. After a call that failed, JCuda's handle holds what happened to lie on the native stack, which
+     * would end the process if it were used: it is handed out after success alone.
+     *
+     * @param handle an empty one
+     * @param call fills it
+     * @param operation what is tried, with its sizes
+     */
+    <H> H made(H handle, ToIntFunction<H> call, Supplier<String> operation) {
+        check(call.applyAsInt(handle), operation);
+        return handle;
     }
 
     @Override

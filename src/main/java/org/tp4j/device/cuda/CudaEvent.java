@@ -22,13 +22,14 @@ final class CudaEvent implements Event {
     }
 
     private final CudaContext context;
-    private final CUevent event = new CUevent();
+    private final CUevent event;
     private volatile State state = State.NEW;
 
     CudaEvent(CudaContext context) {
         this.context = context;
         context.enter();
-        context.check(cuEventCreate(event, CU_EVENT_DISABLE_TIMING), () -> "creating an event");
+        this.event = context.made(
+                new CUevent(), made -> cuEventCreate(made, CU_EVENT_DISABLE_TIMING), () -> "creating an event");
     }
 
     /** The event behind what a CUDA stream was given. */

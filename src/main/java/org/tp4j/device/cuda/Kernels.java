@@ -88,11 +88,11 @@ final class Kernels {
 
     private CUfunction function(String module, String kernel) {
         return functions.computeIfAbsent(kernel, name -> {
-            CUfunction function = new CUfunction();
-            context.check(
-                    cuModuleGetFunction(function, modules.computeIfAbsent(module, this::loadModule), name),
+            CUmodule loaded = modules.computeIfAbsent(module, this::loadModule);
+            return context.made(
+                    new CUfunction(),
+                    made -> cuModuleGetFunction(made, loaded, name),
                     () -> "finding the kernel " + name + " in " + module + ".ptx");
-            return function;
         });
     }
 
@@ -103,11 +103,10 @@ final class Kernels {
         // the garbage collector.
         Pointer text =
                 Pointer.to(ByteBuffer.allocateDirect(ptx.length + 1).put(ptx).rewind());
-        CUmodule module = new CUmodule();
-        context.check(
-                cuModuleLoadDataEx(module, text, 0, NO_OPTIONS, text), // nor values of them
+        return context.made(
+                new CUmodule(),
+                made -> cuModuleLoadDataEx(made, text, 0, NO_OPTIONS, text), // nor values of them
                 () -> "loading " + name + ".ptx of " + ptx.length + " bytes");
-        return module;
     }
 
     private static byte[] read(String resource) {

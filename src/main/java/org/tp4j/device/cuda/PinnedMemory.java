@@ -16,7 +16,7 @@ final class PinnedMemory implements AutoCloseable {
     private static final long SMALLEST = 64 << 10;
 
     private final CudaContext context;
-    private final Pointer pointer = new Pointer();
+    private final Pointer pointer;
     private final long capacity;
     private final ByteBuffer bytes;
 
@@ -25,8 +25,9 @@ final class PinnedMemory implements AutoCloseable {
         this.context = context;
         this.capacity = Math.max(SMALLEST, Long.highestOneBit(2 * atLeast - 1));
         context.enter();
-        context.check(
-                cuMemHostAlloc(pointer, capacity, CU_MEMHOSTALLOC_PORTABLE),
+        this.pointer = context.made(
+                new Pointer(),
+                made -> cuMemHostAlloc(made, capacity, CU_MEMHOSTALLOC_PORTABLE),
                 () -> "allocating " + capacity + " bytes of pinned host memory");
         this.bytes = pointer.getByteBuffer(0, capacity).order(ByteOrder.nativeOrder());
     }

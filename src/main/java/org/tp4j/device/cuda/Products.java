@@ -130,13 +130,7 @@ final class Products {
     }
 
     private cublasHandle openHandle(CudaBlock workspace) {
-        cublasHandle handle = new cublasHandle();
-        int created = cublasCreate(handle);
-        if (created == cublasStatus.CUBLAS_STATUS_ALLOC_FAILED) {
-            stream.freeUnused();
-            created = cublasCreate(handle);
-        }
-        check(created, () -> "creating a cuBLAS handle");
+        cublasHandle handle = createHandle();
         try {
             // Setting the stream forgets the workspace: the order matters.
             check(cublasSetStream(handle, new cudaStream_t(stream.handle())), () -> "giving cuBLAS its stream");
@@ -151,6 +145,18 @@ final class Products {
             cublasDestroy(handle);
             throw e;
         }
+    }
+
+    private cublasHandle createHandle() {
+        cublasHandle handle = new cublasHandle();
+        int created = cublasCreate(handle);
+        if (created == cublasStatus.CUBLAS_STATUS_ALLOC_FAILED) {
+            stream.freeUnused();
+            handle = new cublasHandle(); // what a failed call leaves in one is nothing to begin with
+            created = cublasCreate(handle);
+        }
+        check(created, () -> "creating a cuBLAS handle");
+        return handle;
     }
 
     private void check(int status, Supplier<String> operation) {

@@ -82,8 +82,11 @@ final class Relay implements AutoCloseable {
     private static Port openPort(CudaDevice device) {
         CudaEvent reached = new CudaEvent(device.context());
         try {
-            CUstream stream = new CUstream();
-            device.context().check(cuStreamCreate(stream, CU_STREAM_NON_BLOCKING), () -> "creating a stream");
+            CUstream stream = device.context()
+                    .made(
+                            new CUstream(),
+                            made -> cuStreamCreate(made, CU_STREAM_NON_BLOCKING),
+                            () -> "creating a stream");
             return new Port(device, stream, reached);
         } catch (DeviceException e) {
             reached.close();
