@@ -5,6 +5,8 @@
 
 #include <cstdio>
 #include <cstring>
+#include <functional>
+#include <string>
 
 using namespace emulator;
 
@@ -106,6 +108,15 @@ bool reaches(const Emulator& machine, int from, int to) {
     return from != to && machine.settings.links.between(from, to).reaches;
 }
 
+// Machines of other settings are other machines: what a program has found out of one it must not believe of the next.
+unsigned machineNumber() {
+    std::string settings;
+    for (const char* key : {"peers", "fault", "drop"}) {
+        settings += Settings::variable(key) + "\n";
+    }
+    return static_cast<unsigned>(std::hash<std::string>()(settings) & 0xffff);
+}
+
 // https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html, CUdevice_P2PAttribute.
 int peerAttribute(const Emulator& machine, int which, int from, int to) {
     const bool reached = reaches(machine, from, to);
@@ -176,7 +187,8 @@ DRIVER_CALL cuDeviceGetName(char* name, int length, CUdevice device) {
 DRIVER_CALL cuDeviceGetUuid(CUuuid* uuid, CUdevice device) {
     return driverCall(__func__, Answers(uuid), [&](Emulator& machine) {
         std::memset(uuid->bytes, 0, sizeof uuid->bytes);
-        std::snprintf(uuid->bytes, sizeof uuid->bytes, "emulated%d", machine.device(device).ordinal);
+        std::snprintf(uuid->bytes, sizeof uuid->bytes, "emulated%02d%04x", machine.device(device).ordinal,
+                      machineNumber());
     });
 }
 
