@@ -78,6 +78,15 @@ final class RoomsTest {
             .allowEmptyShould(true);
 
     @ArchTest
+    static final ArchRule PROCESSES_ARE_BUILT_BY_ONE_CLASS_ONLY = noClasses()
+            .that()
+            .haveNameNotMatching("org\\.tp4j\\.device\\.ChildProcess")
+            .should()
+            .callConstructor(ProcessBuilder.class, String[].class)
+            .orShould()
+            .callConstructor(ProcessBuilder.class, List.class);
+
+    @ArchTest
     static final ArchRule JUNIT_IS_NO_DEPENDENCY =
             noClasses().should().dependOnClassesThat().resideInAPackage("org.junit..");
 

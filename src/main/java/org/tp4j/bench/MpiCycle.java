@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Stream;
+import org.tp4j.device.ChildProcess;
 
 /** The peer: MPI's own {@code MPI_Allreduce} over shared memory, in a C program that is compiled where it runs. */
 final class MpiCycle implements AllReduceCycle {
@@ -84,7 +85,7 @@ final class MpiCycle implements AllReduceCycle {
             Files.copy(text, source);
         }
         Path program = folder.resolve("allreduce");
-        Process process = new ProcessBuilder(compiler, "-O3", "-o", program.toString(), source.toString())
+        Process process = ChildProcess.builder(List.of(compiler, "-O3", "-o", program.toString(), source.toString()))
                 .redirectErrorStream(true)
                 .redirectOutput(log(folder).toFile())
                 .start();

@@ -9,6 +9,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
+import org.tp4j.device.ChildProcess;
 
 /**
  * A program beside this one that answers each line on its standard input with one line on its standard output. A line
@@ -42,7 +43,7 @@ final class PeerProcess implements AutoCloseable {
      */
     static PeerProcess start(String name, List<String> command, Map<String, String> environment, Path log)
             throws IOException {
-        ProcessBuilder builder = new ProcessBuilder(command).redirectError(log.toFile());
+        ProcessBuilder builder = ChildProcess.builder(command).redirectError(log.toFile());
         builder.environment().putAll(environment);
         return new PeerProcess(name, log, builder.start());
     }

@@ -6,8 +6,10 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
+import org.tp4j.device.ChildProcess;
 
 /** Where a Python is installed. */
 final class Python {
@@ -46,7 +48,7 @@ final class Python {
     }
 
     private static Path ask(Path python) throws IOException {
-        Process process = new ProcessBuilder(python.toString(), "-S", "-c", "import sys; print(sys.prefix)")
+        Process process = ChildProcess.builder(List.of(python.toString(), "-S", "-c", "import sys; print(sys.prefix)"))
                 .redirectError(ProcessBuilder.Redirect.DISCARD)
                 .start();
         try {
