@@ -159,6 +159,7 @@ public final class World implements AutoCloseable {
             if (tpInvariant) {
                 Device.difference(bound).ifPresent(Builder::refuse);
             }
+            bound.get(0).connect(bound);
             World world = new World(bound, policy, this);
             try {
                 world.onEveryThread(RankThread::openStream);

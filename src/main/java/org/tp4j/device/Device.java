@@ -36,9 +36,19 @@ public interface Device {
      */
     default void start() {}
 
-    /** Tries what it has and can do: its memory, which other devices it reaches, say. Takes a moment. */
+    /** Tries what it has and can do, anew: its memory, which other devices it reaches, say. Takes a moment. */
     default List<Finding> examine() {
         return List.of();
+    }
+
+    /**
+     * Finds out how devices reach each other's memory, unless that is known, so that nobody finds out in the middle of work.
+     * May take seconds; what does not work is gone around, and no error.
+     *
+     * @param world devices of this kind, this one among them
+     */
+    default void connect(List<Device> world) {
+        // devices that share one memory have nothing to find out
     }
 
     /** A new queue with its own workspace, to be used by one thread alone and closed by its owner. */

@@ -5,15 +5,20 @@ import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABI
 import static jcuda.driver.CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT;
 import static jcuda.driver.JCudaDriver.cuDeviceGetAttribute;
 import static jcuda.driver.JCudaDriver.cuDeviceGetName;
+import static jcuda.driver.JCudaDriver.cuDeviceGetPCIBusId;
+import static jcuda.driver.JCudaDriver.cuDeviceGetUuid;
 import static jcuda.driver.JCudaDriver.cuMemAlloc;
 import static jcuda.driver.JCudaDriver.cuMemFree;
 import static jcuda.driver.JCudaDriver.cuMemGetInfo;
 
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
+import jcuda.driver.CUuuid;
 import org.tp4j.device.AllReduceAlgorithm;
 import org.tp4j.device.BlockCache;
 import org.tp4j.device.BlockStore;
@@ -94,8 +99,17 @@ final class CudaDevice implements Device {
         List<Finding> findings = new ArrayList<>();
         findings.add(memory());
         findings.add(kernels.tried());
-        findings.addAll(peers.tried(this));
+        findings.addAll(peers.examine(this));
         return findings;
+    }
+
+    @Override
+    public void connect(List<Device> world) {
+        peers.connect(world.stream()
+                .filter(CudaDevice.class::isInstance)
+                .map(CudaDevice.class::cast)
+                .distinct()
+                .toList());
     }
 
     @Override
@@ -137,6 +151,15 @@ final class CudaDevice implements Device {
     /** Its generation, 10 major + minor. */
     int capability() {
         return capability;
+    }
+
+    /** Where it sits and which one it is, if the driver says so. */
+    Optional<String> identity() {
+        String[] address = new String[1];
+        CUuuid uuid = new CUuuid();
+        boolean known = cuDeviceGetPCIBusId(address, MOST_NAME_BYTES, context.device()) == CUresult.CUDA_SUCCESS
+                && cuDeviceGetUuid(uuid, context.device()) == CUresult.CUDA_SUCCESS;
+        return known ? Optional.of(address[0] + " " + HexFormat.of().formatHex(uuid.bytes)) : Optional.empty();
     }
 
     CudaContext context() {

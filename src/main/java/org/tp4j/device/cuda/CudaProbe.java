@@ -109,7 +109,7 @@ final class CudaProbe {
     }
 
     private List<Device> devices(CudaDriver driver, String cublas) throws MissingException {
-        PeerAccess peers = new PeerAccess();
+        PeerAccess peers = new PeerAccess(PeerMode.ofThisProcess(), directory);
         List<CudaDevice> devices = new ArrayList<>();
         List<String> tooOld = new ArrayList<>();
         for (int i = 0; i < driver.devices(); i++) {

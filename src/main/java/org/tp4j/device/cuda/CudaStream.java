@@ -40,7 +40,7 @@ final class CudaStream implements Stream {
     private final CudaDevice device;
     private final CudaContext context;
     private final BlockCache<CudaBlock> cache;
-    private final CUstream stream = new CUstream();
+    private final CUstream stream;
     private final Products products;
     private final HostTransfers transfers;
     private final ElementwiseKernels elementwise;
@@ -63,7 +63,8 @@ final class CudaStream implements Stream {
         this.context = device.context();
         this.cache = cache;
         context.enter();
-        context.check(cuStreamCreate(stream, CU_STREAM_NON_BLOCKING), () -> "creating a stream");
+        this.stream = context.made(
+                new CUstream(), made -> cuStreamCreate(made, CU_STREAM_NON_BLOCKING), () -> "creating a stream");
         this.products = new Products(this);
         this.transfers = new HostTransfers(context, stream);
         this.elementwise = new ElementwiseKernels(device.kernels());
@@ -289,7 +290,6 @@ final class CudaStream implements Stream {
         if (source.device() == device && target.device() == device) {
             Copies.onDevice(stream, source, target);
         } else if (source.device() == target.device() || device.peers().copies(source.device(), target.device())) {
-            context.enter(); // a first trial of the pair may have left another
             Copies.betweenDevices(context, stream, source, target);
         } else {
             if (relay.isEmpty()) {

@@ -1,226 +1,196 @@
 package org.tp4j.device.cuda;
 
-import static jcuda.driver.CUstream_flags.CU_STREAM_NON_BLOCKING;
-import static jcuda.driver.JCudaDriver.cuCtxEnablePeerAccess;
-import static jcuda.driver.JCudaDriver.cuDeviceCanAccessPeer;
-import static jcuda.driver.JCudaDriver.cuMemAlloc;
-import static jcuda.driver.JCudaDriver.cuMemFree;
-import static jcuda.driver.JCudaDriver.cuStreamCreate;
-import static jcuda.driver.JCudaDriver.cuStreamDestroy;
-import static jcuda.driver.JCudaDriver.cuStreamQuery;
-
-import java.time.Duration;
-import java.util.Arrays;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
-import jcuda.driver.CUresult;
-import jcuda.driver.CUstream;
+import java.util.stream.Collectors;
 import org.tp4j.device.DeviceException;
 import org.tp4j.device.Finding;
-import org.tp4j.tensor.DType;
+import org.tp4j.device.cuda.library.NativeDirectory;
 
 /**
- * Which devices reach each other's memory, for each ordered pair and each way. What the driver promises is tried with
- * real bytes before it is relied on, once for each pair: there are machines whose driver promises what their chipset
- * does not keep. Thread-safe.
+ * How each pair of devices exchanges bytes: settled once, before anything goes from one to the other, and both ways. Pairs
+ * that were never connected are safe, but slow: the driver takes their copies through host memory. Thread-safe.
  */
 final class PeerAccess {
     private static final System.Logger LOG = System.getLogger(PeerAccess.class.getName());
 
-    private static final int WORDS = 4096;
-    private static final long BYTES = 4L * WORDS;
-    private static final Duration LIMIT = Duration.ofSeconds(30);
+    private static final PeerRoute UNCONNECTED = PeerRoute.staged("not connected");
 
-    private final Map<Pair, Boolean> copies = new ConcurrentHashMap<>();
-    private final Map<Pair, Boolean> inPlace = new ConcurrentHashMap<>();
+    private final PeerMode mode;
+    private final NativeDirectory directory;
+    private final Map<PeerPair, PeerRoute> routes = new ConcurrentHashMap<>();
 
-    private volatile List<CudaDevice> devices = List.of();
+    private List<CudaDevice> devices = List.of();
+    private boolean examined;
 
-    private record Pair(CudaDevice from, CudaDevice to) {}
+    /**
+     * No pairs yet.
+     *
+     * @param directory of this process's native libraries; beside them lies what trials found
+     */
+    PeerAccess(PeerMode mode, NativeDirectory directory) {
+        this.mode = mode;
+        this.directory = directory;
+    }
 
     /** Says, once, between which devices there are pairs. */
-    void among(List<CudaDevice> all) {
+    synchronized void among(List<CudaDevice> all) {
         devices = List.copyOf(all);
     }
 
-    /** For each other device, what reaches it from this one, and what is done instead. */
-    List<Finding> tried(CudaDevice device) {
+    /** Whether the driver's copies between two devices arrive. */
+    boolean copies(CudaDevice one, CudaDevice other) {
+        return one == other || route(one, other).way() != PeerRoute.Way.RELAYED;
+    }
+
+    /** Whether kernels on either of two devices read and write the memory of the other. */
+    boolean inPlace(CudaDevice one, CudaDevice other) {
+        return one == other || route(one, other).isDirect();
+    }
+
+    private PeerRoute route(CudaDevice one, CudaDevice other) {
+        return routes.getOrDefault(PeerPair.of(one, other), UNCONNECTED);
+    }
+
+    /** Settles every pair among some devices that is not settled yet; never throws because of what it finds. */
+    synchronized void connect(List<CudaDevice> some) {
+        List<PeerPair> pairs = new ArrayList<>(PeerPair.among(some));
+        pairs.removeAll(routes.keySet());
+        if (!pairs.isEmpty()) {
+            settle(pairs, true);
+        }
+    }
+
+    /** Settles all pairs anew, the first time; for each other device, how bytes go there, and what would mend that. */
+    synchronized List<Finding> examine(CudaDevice device) {
+        if (!examined) {
+            settle(PeerPair.among(devices), false);
+            examined = true;
+        }
         return devices.stream()
                 .filter(other -> other != device)
-                .map(other -> tried(device, other))
+                .map(other -> finding(other, route(device, other)))
                 .toList();
     }
 
-    private Finding tried(CudaDevice device, CudaDevice other) {
+    private static Finding finding(CudaDevice other, PeerRoute route) {
         String thing = "to " + other.index();
-        boolean copies = copies(device, other);
-        boolean inPlace = inPlace(device, other);
-        if (copies && inPlace) {
-            return Finding.found(thing, "copies arrive directly, and kernels reach its memory");
-        }
-        return Finding.missing(
-                thing,
-                (copies ? "copies arrive directly" : "copies go through host memory, because direct ones do not arrive")
-                        + (inPlace
-                                ? ", and kernels reach its memory"
-                                : ", and what kernels need of it is copied, because they do not reach its memory"),
-                "nothing needs it, but it would be faster: nvidia-smi topo -p2p r says what the machine allows");
+        return route.isDirect()
+                ? Finding.found(thing, route.toString())
+                : Finding.missing(
+                        thing,
+                        route.toString(),
+                        "nothing needs it, but it would be faster: nvidia-smi topo -p2p r says what the machine allows, "
+                                + PeerMode.TRUST.setting() + " relies on that untried");
     }
 
-    /** Whether the driver's copies from one device to another arrive. */
-    boolean copies(CudaDevice from, CudaDevice to) {
-        return from == to || copies.computeIfAbsent(new Pair(from, to), PeerAccess::tryCopy);
+    private void settle(List<PeerPair> pairs, boolean mayRemember) {
+        Map<PeerPair, PeerRoute> learned = learn(pairs, mayRemember);
+        if (Thread.currentThread().isInterrupted()) {
+            return; // whoever connects them next tries them
+        }
+        try {
+            for (CudaDevice device : devices(pairs)) {
+                device.context().enter();
+            }
+        } catch (DeviceException e) { // who opens a stream there will hear of it
+            LOG.log(System.Logger.Level.DEBUG, "a device cannot be connected", e);
+            return;
+        }
+        learned.forEach(this::take);
     }
 
-    /** Whether kernels on one device read and write the memory of another. */
-    boolean inPlace(CudaDevice kernels, CudaDevice memory) {
-        return kernels == memory || inPlace.computeIfAbsent(new Pair(kernels, memory), PeerAccess::tryInPlace);
-    }
-
-    private static boolean tryCopy(Pair pair) {
-        try (Trial from = new Trial(pair.from());
-                Trial to = new Trial(pair.to())) {
-            from.fill(1);
-            from.finish();
-            to.fill(2);
-            Copies.betweenDevices(to.device.context(), to.stream, from.words(), to.words());
-            return to.holds(1);
+    /** Makes a pair use a route from now on, or the next worse one if access cannot be enabled. */
+    void take(PeerPair pair, PeerRoute route) {
+        if (!route.isDirect()) {
+            if (routes.getOrDefault(pair, UNCONNECTED).isDirect()) {
+                pair.disable();
+            }
+            routes.put(pair, route);
+            return;
         }
-    }
-
-    private static boolean tryInPlace(Pair pair) {
-        CudaDevice kernels = pair.from();
-        CudaDevice memory = pair.to();
-        int[] promised = new int[1];
-        kernels.context()
-                .check(
-                        cuDeviceCanAccessPeer(
-                                promised,
-                                kernels.context().device(),
-                                memory.context().device()),
-                        () -> "asking whether " + kernels + " reaches " + memory);
-        if (promised[0] == 0) {
-            return false;
-        }
-        kernels.context().enter();
-        int result = cuCtxEnablePeerAccess(memory.context().handle(), 0);
-        if (result != CUresult.CUDA_SUCCESS && result != CUresult.CUDA_ERROR_PEER_ACCESS_ALREADY_ENABLED) {
-            return false;
-        }
-        try (Trial near = new Trial(kernels);
-                Trial far = new Trial(memory)) {
-            near.fill(1);
-            far.fill(2);
-            far.finish();
-            near.copyByKernel(far, near);
-            boolean reads = near.holds(2);
-            near.fill(3);
-            near.copyByKernel(near, far);
-            near.finish();
-            return reads && far.holds(3);
+        try {
+            pair.enable();
+            routes.put(pair, route);
+        } catch (DeviceException e) {
+            routes.put(pair, PeerRoute.staged(e.getMessage()));
+            LOG.log(System.Logger.Level.WARNING, pair + ": " + routes.get(pair));
         }
     }
 
-    /** Some memory on one device, filled with words that tell which fill they are of. */
-    private static final class Trial implements AutoCloseable {
-        final CudaDevice device;
-        final CUstream stream = new CUstream();
-        private final DevicePointer memory = new DevicePointer();
-        private final PinnedMemory host;
-
-        Trial(CudaDevice device) {
-            this.device = device;
-            CudaContext context = device.context();
-            this.host = new PinnedMemory(context, BYTES);
-            int result = cuStreamCreate(stream, CU_STREAM_NON_BLOCKING);
-            if (result == CUresult.CUDA_SUCCESS) {
-                result = cuMemAlloc(memory, BYTES);
-            }
-            if (result != CUresult.CUDA_SUCCESS) {
-                close();
-            }
-            context.check(result, () -> "allocating " + BYTES + " bytes and a stream to try peer access with");
+    private Map<PeerPair, PeerRoute> learn(List<PeerPair> pairs, boolean mayRemember) {
+        Map<PeerPair, PeerRoute> learned = new LinkedHashMap<>();
+        List<PeerPair> doubtful = new ArrayList<>();
+        for (PeerPair pair : pairs) {
+            certain(pair).ifPresentOrElse(route -> learned.put(pair, route), () -> doubtful.add(pair));
         }
-
-        void enter() {
-            device.context().enter();
+        if (doubtful.isEmpty()) {
+            return learned;
         }
-
-        Region words() {
-            return Region.line(device, memory, DType.F32, WORDS);
+        PeerCache cache = PeerCache.of(directory.lasting(), devices);
+        if (mayRemember) {
+            learned.putAll(cache.read(doubtful));
+            doubtful.removeAll(learned.keySet());
         }
-
-        /** Enqueues it; enters this device. */
-        void fill(int number) {
-            enter();
-            host.bytes().asIntBuffer().put(pattern(number));
-            Copies.fromHost(stream, host.pointer(), words());
+        if (!doubtful.isEmpty()) {
+            learned.putAll(tried(doubtful, cache));
         }
+        return learned;
+    }
 
-        boolean holds(int number) {
-            int[] found = new int[WORDS];
-            enter();
-            Copies.toHost(stream, words(), host.pointer());
-            finish();
-            host.bytes().asIntBuffer().get(found);
-            return Arrays.equals(found, pattern(number));
+    /** What needs no trial. */
+    private Optional<PeerRoute> certain(PeerPair pair) {
+        if (mode == PeerMode.OFF) {
+            return Optional.of(PeerRoute.staged("it is not asked for: " + mode.setting()));
         }
+        if (!pair.isOffered()) {
+            return Optional.of(PeerRoute.staged("the driver does not offer peer access"));
+        }
+        if (mode == PeerMode.TRUST) {
+            return Optional.of(PeerRoute.direct("untried: " + mode.setting()));
+        }
+        return pair.isLinked() ? Optional.of(PeerRoute.direct("by NVLink")) : Optional.empty();
+    }
 
-        /** Enqueues it on this device. */
-        void copyByKernel(Trial from, Trial to) {
-            enter();
-            new ReduceKernel(device.kernels())
-                    .launch(
-                            stream,
-                            DType.F32,
-                            List.of(from.memory),
-                            List.of(to.memory),
-                            0,
-                            WORDS,
-                            WORDS,
-                            ReduceKernel.Addends.NONE);
+    private Map<PeerPair, PeerRoute> tried(List<PeerPair> pairs, PeerCache cache) {
+        PeerTrials.Outcome outcome = new PeerTrials(directory.folder()).run(pairs);
+        cache.write(outcome.found());
+        Map<PeerPair, PeerRoute> routes = new LinkedHashMap<>();
+        for (PeerPair pair : pairs) {
+            PeerRoute untried =
+                    PeerRoute.staged("it was not tried: " + outcome.obstacle().orElse(""));
+            routes.put(pair, outcome.found().getOrDefault(pair, untried));
         }
+        if (!Thread.currentThread().isInterrupted()) { // else nothing is settled yet
+            warn(routes);
+        }
+        return routes;
+    }
 
-        /** Waits for this device. */
-        void finish() {
-            new HostWait(device.context(), LIMIT, () -> "a trial of peer access").until(() -> cuStreamQuery(stream));
+    private static void warn(Map<PeerPair, PeerRoute> routes) {
+        Map<PeerRoute, List<PeerPair>> pairs = routes.keySet().stream()
+                .collect(Collectors.groupingBy(routes::get, LinkedHashMap::new, Collectors.toList()));
+        String failed = pairs.entrySet().stream()
+                .filter(each -> !each.getKey().isDirect())
+                .map(each -> each.getValue().stream().map(PeerPair::toString).collect(Collectors.joining(", ")) + ": "
+                        + each.getKey())
+                .collect(Collectors.joining("; "));
+        if (!failed.isEmpty()) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    failed + " (results are right, but slower; " + PeerMode.TRUST.setting()
+                            + " relies on the driver untried, " + PeerMode.OFF.setting() + " tries nothing)");
         }
+    }
 
-        /** Frees everything; what the device may still be at work on, because it does not end, stays. */
-        @Override
-        public void close() {
-            if (comesToRest()) {
-                host.close();
-                device.context().enterToRelease();
-                cuMemFree(memory); // of nothing it does nothing
-                cuStreamDestroy(stream);
-            }
-        }
-
-        /** Waits for this device, although the thread may be interrupted. */
-        private boolean comesToRest() {
-            boolean interrupted = Thread.interrupted();
-            try {
-                finish();
-                return true;
-            } catch (DeviceException e) {
-                LOG.log(System.Logger.Level.DEBUG, "a trial of peer access did not end", e);
-                return false;
-            } finally {
-                if (interrupted) {
-                    Thread.currentThread().interrupt();
-                }
-            }
-        }
-
-        /** The bits of floats between 1 and 2, so that a sum of one keeps them. */
-        private static int[] pattern(int number) {
-            int[] words = new int[WORDS];
-            for (int i = 0; i < WORDS; i++) {
-                words[i] = Float.floatToRawIntBits(1) | (number * WORDS + i);
-            }
-            return words;
-        }
+    private static List<CudaDevice> devices(List<PeerPair> pairs) {
+        return pairs.stream()
+                .flatMap(pair -> List.of(pair.first(), pair.second()).stream())
+                .distinct()
+                .toList();
     }
 }

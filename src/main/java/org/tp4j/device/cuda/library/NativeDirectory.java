@@ -64,6 +64,16 @@ public final class NativeDirectory {
         }
     }
 
+    /** The folder in use. */
+    public Path folder() {
+        return temporary.orElseGet(() -> named.orElse(cache));
+    }
+
+    /** The folder in use, if it stays when this process ends. */
+    public Optional<Path> lasting() {
+        return temporary.isPresent() ? Optional.empty() : Optional.of(folder()).filter(Path::isAbsolute);
+    }
+
     /** The folder in use, and why it is not the usual one if it is not. */
     @Override
     public String toString() {

@@ -44,12 +44,12 @@ public final class Mutations {
         new CudaBackend().probe(); // loads the driver
         Emulator.configure("schedule=lazy");
         Mutations mutations = new Mutations(arguments[0].equals("sample"));
-        mutations.on("one device", new Rig("all"), scenarios(true));
-        mutations.on("several devices, in place", new Rig("all"), scenarios(false));
-        mutations.on("peers", new Rig("all"), MemoryScenarios.trials());
-        mutations.on("several devices, copies", new Rig("none"), scenarios(false));
-        mutations.on("several devices, through the host", new Rig("broken"), scenarios(false));
-        mutations.ofKernels(new Rig("all"), scenarios(true));
+        mutations.on("one device", new Rig(Rig.Peers.DIRECT), scenarios(true));
+        mutations.on("several devices, in place", new Rig(Rig.Peers.DIRECT), scenarios(false));
+        mutations.on("peers", new Rig(Rig.Peers.STAGED), MemoryScenarios.trials());
+        mutations.on("several devices, copies", new Rig(Rig.Peers.STAGED), scenarios(false));
+        mutations.on("several devices, through the host", new Rig(Rig.Peers.RELAYED), scenarios(false));
+        mutations.ofKernels(new Rig(Rig.Peers.DIRECT), scenarios(true));
         System.exit(mutations.finish(System.out));
     }
 

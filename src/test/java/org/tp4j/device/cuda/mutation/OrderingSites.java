@@ -32,7 +32,7 @@ final class OrderingSites {
             "org.tp4j.device.Block", Set.of("awaitReaders"),
             "org.tp4j.device.cuda.HostTransfers$Slot", Set.of("enqueued", "finish", "empty"),
             "org.tp4j.device.cuda.Relay$Port", Set.of("follow"),
-            "org.tp4j.device.cuda.PeerAccess$Trial", Set.of("finish"));
+            "org.tp4j.device.cuda.PeerEnd", Set.of("finish", "finishFor"));
 
     /** Methods whose order no result depends on: two ask what a device died of, one waits to take the time. */
     private static final Set<String> EXEMPT = Set.of(

@@ -5,18 +5,25 @@ import java.util.stream.Stream;
 import org.tp4j.device.Device;
 import org.tp4j.device.cuda.CudaBackend;
 import org.tp4j.device.cuda.Emulator;
+import org.tp4j.device.cuda.PeerTrialRun;
 
 /** The emulated devices of one kind of machine, which are made anew when a mutant has damaged them. */
 final class Rig {
     private static final List<String> COUNTED =
             List.of("streams", "events", "handles", "allocations", "pinned", "dead");
 
-    private final String peers;
+    /** How devices exchange bytes. */
+    enum Peers {
+        DIRECT,
+        STAGED,
+        RELAYED
+    }
+
+    private final Peers peers;
     private List<Device> devices = List.of();
     private List<Long> whole = List.of();
 
-    /** @param peers how its devices reach each other, as the emulator calls it */
-    Rig(String peers) {
+    Rig(Peers peers) {
         this.peers = peers;
         renew();
     }
@@ -38,9 +45,13 @@ final class Rig {
 
     private void renew() {
         Emulator.configure("restart=now");
-        Emulator.configure("peers=" + peers);
+        System.setProperty(
+                "tp4j.cuda.peers", peers == Peers.DIRECT ? "trust" : "off"); // a trial is a scenario of its own
         devices = List.copyOf(new CudaBackend().probe().devices());
-        devices.forEach(Device::examine); // tries all pairs, and each device's kernels
+        devices.forEach(Device::examine); // connects all pairs, and loads each device's kernels
+        if (peers == Peers.RELAYED) {
+            PeerTrialRun.relayAmong(devices);
+        }
         whole = counts();
         Emulator.takeReports();
     }
@@ -53,6 +64,6 @@ final class Rig {
 
     @Override
     public String toString() {
-        return peers;
+        return peers.name();
     }
 }
