@@ -26,10 +26,12 @@ class PeerTrialsTest {
         assumeTrue(!pairs.isEmpty(), "there is one device: there are no pairs");
     }
 
+    /** A trial in this process ends peer access, which other tests' devices have connected. */
     @AfterEach
     void noMoreFaults() {
         Emulator.configure("faults=none");
         Emulator.configure("peers=all");
+        pairs.forEach(PeerPair::enable);
     }
 
     private static List<PeerPair> pairs() {
