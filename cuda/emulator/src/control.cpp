@@ -42,6 +42,18 @@ __attribute__((visibility("default"))) const char* emulatorSites() {
     return answer().c_str();
 }
 
+__attribute__((visibility("default"))) void emulatorRelease(std::int64_t object, std::int32_t part) {
+    Emulator::root().host.release({object, part});
+}
+
+__attribute__((visibility("default"))) void emulatorAcquire(std::int64_t object, std::int32_t part) {
+    Emulator::root().host.acquire({object, part});
+}
+
+__attribute__((visibility("default"))) void emulatorForget(std::int64_t object) {
+    Emulator::root().host.forget(object);
+}
+
 __attribute__((visibility("default"))) long emulatorCount(const char* what) {
     const std::lock_guard<std::mutex> lock(Emulator::root().mutex);
     try {

@@ -1,6 +1,8 @@
 // How a test steers the emulator from within its process, in C.
 #pragma once
 
+#include <cstdint>
+
 extern "C" {
 
 /** `key=value`, as Settings and Faults read it. Null, or what is wrong with it, good until this thread's next call. */
@@ -17,6 +19,17 @@ void emulatorDropWhere(int (*drops)(const char* call));
  * often threads came to it. Good until this thread's next call.
  */
 const char* emulatorSites();
+
+/**
+ * The calling thread's order with other threads of the program, which only the program knows: what it released under a
+ * key, whoever acquires the key knows from then on. Keys are an object of the program, by a number, and a part of it.
+ * Nothing happens where all threads share what they know.
+ */
+void emulatorRelease(std::int64_t object, std::int32_t part);
+void emulatorAcquire(std::int64_t object, std::int32_t part);
+
+/** The object is gone: what was released under its keys is dropped. */
+void emulatorForget(std::int64_t object);
 
 /** How many there are of something that Emulator::count knows, or -1. */
 long emulatorCount(const char* what);

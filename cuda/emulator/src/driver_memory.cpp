@@ -32,10 +32,10 @@ void checkIdle(Emulator& machine, const Allocation& allocation, const char* call
     if (machine.timeline.hangs(allocation.owner == hostOwner ? machine.current().ordinal : allocation.owner)) {
         throw Hang();
     }
-    const auto user = machine.races.unknownTo(machine.timeline.hostClock(), allocation.begin, allocation.end());
+    const auto user = machine.races.unknownTo(machine.host.mine(), allocation.begin, allocation.end());
     if (user) {
         machine.reports.add(std::string(call) + ": frees " + allocation.describe() + ", used by " + *user +
-                            ", which the host never waited for");
+                            ", which this thread of the host never waited for");
     }
     machine.races.forget(allocation.begin, allocation.end());
 }

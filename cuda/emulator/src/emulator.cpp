@@ -27,7 +27,8 @@ Emulator& Emulator::root() {
     return *machine;
 }
 
-Emulator::Emulator() : timeline([this](Operation& operation) { execute(operation); }) {
+Emulator::Emulator() : timeline(host, [this](Operation& operation) { execute(operation); }) {
+    host.separate(settings.hostThreads);
     for (const char* key : {"fault", "drop"}) {
         std::istringstream plans(Settings::variable(key));
         for (std::string plan; std::getline(plans, plan, ',');) {
@@ -57,7 +58,8 @@ void Emulator::restart() {
     blasHandles.clear();
     devices.clear();
     races = Races();
-    timeline = Timeline([this](Operation& operation) { execute(operation); });
+    host.clear();
+    timeline = Timeline(host, [this](Operation& operation) { execute(operation); });
     memory = nullptr;
     restarts++;
     restarted.notify_all();
@@ -78,10 +80,13 @@ void Emulator::configure(const std::string& key, const std::string& value) {
         for (const Device& each : devices) {
             timeline.finishAll(each.ordinal);
         }
+        host.tellAll();
     } else {
         settings.set(key, value);
         if (key == "schedule") {
             timeline.follow(settings.schedule);
+        } else if (key == "host") {
+            host.separate(settings.hostThreads);
         }
     }
 }

@@ -6,6 +6,7 @@
 #include "error.h"
 #include "faults.h"
 #include "grid.h"
+#include "host.h"
 #include "kernels.h"
 #include "memory.h"
 #include "ptx.h"
@@ -91,6 +92,7 @@ public:
     Kernels kernels;
     Multiprocessor processor;
     Races races;
+    HostClocks host;
     Timeline timeline;
     /** Null before cuInit. */
     std::unique_ptr<Memory> memory;
@@ -141,7 +143,7 @@ public:
     /** The device dies: every call on it answers the code from now on. */
     void kill(Device& device, const DeviceFault& fault, const std::string& during);
 
-    /** The host waits for an operation; throws what its device died of. */
+    /** The calling thread waits for an operation; throws what its device died of. */
     void wait(const OperationPtr& operation);
 
     /** The calling thread waits for what never ends, while others may call, until a restart: what its call then

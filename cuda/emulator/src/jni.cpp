@@ -1,6 +1,6 @@
-// The natives of org.tp4j.device.cuda.Emulator, by which Java tests configure the emulator and read what it counted.
-// The functions of a JNIEnv are found by their index in the table that the JNI specification fixes, so no JDK header is
-// needed.
+// The natives of org.tp4j.device.cuda.Emulator and HostOrder, by which Java tests configure the emulator, read what it
+// counted, and tell it in which order their threads come. The functions of a JNIEnv are found by their index in the
+// table that the JNI specification fixes, so no JDK header is needed.
 
 #include "control.h"
 
@@ -114,4 +114,18 @@ NATIVE(JavaObject) Java_org_tp4j_device_cuda_Emulator_takeReports(JavaEnvironmen
 
 NATIVE(JavaObject) Java_org_tp4j_device_cuda_Emulator_kernelSites(JavaEnvironment* environment, JavaObject) {
     return javaString(environment, emulatorSites());
+}
+
+NATIVE(void)
+Java_org_tp4j_device_cuda_HostOrder_release(JavaEnvironment*, JavaObject, std::int64_t object, std::int32_t part) {
+    emulatorRelease(object, part);
+}
+
+NATIVE(void)
+Java_org_tp4j_device_cuda_HostOrder_acquire(JavaEnvironment*, JavaObject, std::int64_t object, std::int32_t part) {
+    emulatorAcquire(object, part);
+}
+
+NATIVE(void) Java_org_tp4j_device_cuda_HostOrder_forget(JavaEnvironment*, JavaObject, std::int64_t object) {
+    emulatorForget(object);
 }

@@ -67,6 +67,13 @@ Schedule schedule(const std::string& key, const std::string& value) {
     refuse(key, value, "eager, lazy or random:SEED");
 }
 
+bool threads(const std::string& key, const std::string& value) {
+    if (value != "one" && value != "threads") {
+        refuse(key, value, "one or threads");
+    }
+    return value == "threads";
+}
+
 }  // namespace
 
 std::string Settings::variable(const std::string& key) {
@@ -79,8 +86,8 @@ std::string Settings::variable(const std::string& key) {
 
 Settings Settings::fromEnvironment() {
     Settings settings;
-    for (const char* key : {"devices", "memory", "schedule", "peers", "driver", "capability", "multiprocessors", "name",
-                            "cublas", "cublas-version"}) {
+    for (const char* key : {"devices", "memory", "schedule", "host", "peers", "driver", "capability", "multiprocessors",
+                            "name", "cublas", "cublas-version"}) {
         const std::string value = variable(key);
         if (!value.empty()) {
             settings.set(key, value);
@@ -96,6 +103,8 @@ void Settings::set(const std::string& key, const std::string& value) {
         memoryMiB = number(key, value, 1, 48 * 1024);
     } else if (key == "schedule") {
         schedule = emulator::schedule(key, value);
+    } else if (key == "host") {
+        hostThreads = threads(key, value);
     } else if (key == "peers") {
         links = Links::parse(value);
     } else if (key == "driver") {

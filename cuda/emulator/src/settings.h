@@ -47,6 +47,9 @@ struct Settings {
     std::uint64_t memoryMiB = 32768;
     /** `schedule=eager`, `lazy` or `random:SEED`. */
     Schedule schedule;
+    /** `host=one`: what one of the program's threads waited for, all know; or `threads`: each knows what it waited for,
+     * and what it is told by emulatorAcquire. */
+    bool hostThreads = false;
     /** `peers=...`: which devices reach each other's memory, as Links reads it. */
     Links links;
     /** `driver=12060`: the version of CUDA that the driver answers to, 1000 major + 10 minor. */

@@ -6,22 +6,16 @@
 
 namespace emulator {
 
-void join(Clock& into, const Clock& from) {
-    into.resize(std::max(into.size(), from.size()));
-    std::transform(from.begin(), from.end(), into.begin(), into.begin(),
-                   [](std::uint64_t a, std::uint64_t b) { return std::max(a, b); });
-}
-
 void Timeline::follow(const Schedule& wanted) {
     schedule = wanted;
     dice.seed(wanted.seed);
 }
 
 Stream Timeline::open(int device, unsigned flags) {
-    // A closed lane serves again once the host knows of all that ran on it, so clocks stay short.
+    // A closed lane serves again for who knows of all that ran on it, so clocks stay short.
     std::size_t lane = 0;
     while (lane < lanes.size() && (lanes[lane].open || !lanes[lane].pending.empty() ||
-                                   (lanes[lane].sequence > 0 && !knows(host, lane, lanes[lane].sequence)))) {
+                                   (lanes[lane].sequence > 0 && !knows(host->mine(), lane, lanes[lane].sequence)))) {
         lane++;
     }
     if (lane == lanes.size()) {
@@ -46,7 +40,7 @@ OperationPtr Timeline::enqueue(Stream& stream, std::string name, std::vector<Ope
     if (body) {
         lane.lastWork = lane.sequence;
     }
-    operation->clock = host;
+    operation->clock = host->mine();
     operation->body = std::move(body);
     if (stream.last) {
         needs.push_back(stream.last);
@@ -82,7 +76,7 @@ bool Timeline::tryFinish(const OperationPtr& operation) {
     if (!runWithNeeds(operation)) {
         return false;
     }
-    join(host, operation->clock);
+    host->learn(operation->clock);
     return true;
 }
 
@@ -94,7 +88,7 @@ bool Timeline::hangs(int device) const {
 
 bool Timeline::poll(const OperationPtr& operation) {
     wander();
-    if (!operation || knows(host, operation->lane, operation->sequence) || operation->asked) {
+    if (!operation || knows(host->mine(), operation->lane, operation->sequence) || operation->asked) {
         return tryFinish(operation);
     }
     operation->asked = true;
@@ -121,7 +115,7 @@ bool Timeline::hostLearns(int device) const {
 }
 
 bool Timeline::streamLearns(const Stream& stream, const OperationPtr& operation) const {
-    Clock known = host;
+    Clock known = host->mine();
     if (stream.last) {
         join(known, stream.last->clock);
     }

@@ -1,6 +1,7 @@
 // Streams as a graph of operations, and the schedule that decides when each runs.
 #pragma once
 
+#include "host.h"
 #include "ranges.h"
 
 #include <chrono>
@@ -16,16 +17,6 @@ namespace emulator {
 
 class Accesses;
 
-/** A vector clock: for each lane, the last of its operations that is known to have happened. */
-using Clock = std::vector<std::uint64_t>;
-
-void join(Clock& into, const Clock& from);
-
-/** Whether the clock knows of the operation with this number on this lane. */
-inline bool knows(const Clock& clock, std::size_t lane, std::uint64_t sequence) {
-    return lane < clock.size() && clock[lane] >= sequence;
-}
-
 /** One thing for a device to do, after all that it needs. */
 struct Operation {
     std::string name;
@@ -39,7 +30,7 @@ struct Operation {
     bool done = false;
     /** Whether it has begun and never ends. */
     bool hangs = false;
-    /** Whether the host has asked for it and was told that it is not done. */
+    /** Whether a thread has asked for it and was told that it is not done. */
     bool asked = false;
     std::chrono::steady_clock::time_point finished{};
 };
@@ -70,38 +61,37 @@ struct Schedule {
 /** All operations of all streams. Runs them in the calling thread. */
 class Timeline {
 public:
-    /** The executor does an operation's work, or finds that it hangs. */
-    explicit Timeline(std::function<void(Operation&)> executor) : execute(std::move(executor)) {}
+    /** The host's threads enqueue, wait and learn; the executor does an operation's work, or finds that it hangs. */
+    Timeline(HostClocks& host, std::function<void(Operation&)> executor) : host(&host), execute(std::move(executor)) {}
 
     void follow(const Schedule& schedule);
 
     Stream open(int device, unsigned flags);
     void close(const Stream& stream);
 
-    /** Appends an operation to a stream, which also waits for the given ones. */
+    /** Appends an operation to a stream, behind what the calling thread knows; it also waits for the given ones. */
     OperationPtr enqueue(Stream& stream, std::string name, std::vector<OperationPtr> needs,
                          std::function<void(Accesses&)> body);
 
-    /** The host waits: the operation has run, and whatever is enqueued from now on comes after it.
+    /** The calling thread waits: the operation has run, and whatever the thread enqueues from now on comes after it.
      * @throws Hang if it never ends */
     void finish(const OperationPtr& operation);
 
-    /** The host asks whether an operation has run, and then knows. A host that polls waits too: what it asks for gets
-     * done, but never at the first time of asking. */
+    /** The calling thread asks whether an operation has run, and then knows. A thread that polls waits too: what it
+     * asks for gets done, but never at the first time of asking. */
     bool poll(const OperationPtr& operation);
 
-    /** The host waits for all that was ever enqueued on a device. */
+    /** The calling thread waits for all that was ever enqueued on a device. */
     void finishAll(int device);
 
     /** Whether a device has begun something that never ends. */
     bool hangs(int device) const;
 
-    const Clock& hostClock() const { return host; }
+    /** Whether the calling thread would learn something if it waited for an operation: that work was done, not only
+     * marks set. */
+    bool hostLearns(const OperationPtr& operation) const { return learns(host->mine(), operation); }
 
-    /** Whether the host would learn something if it waited for an operation: that work was done, not only marks set. */
-    bool hostLearns(const OperationPtr& operation) const { return learns(host, operation); }
-
-    /** Whether the host would learn something if it waited for a device. */
+    /** Whether the calling thread would learn something if it waited for a device. */
     bool hostLearns(int device) const;
 
     /** Whether a stream would learn something if it waited for an operation. */
@@ -125,11 +115,11 @@ private:
     std::vector<OperationPtr> ready() const;
     bool learns(const Clock& known, const OperationPtr& operation) const;
 
+    HostClocks* host;
     std::function<void(Operation&)> execute;
     Schedule schedule;
     std::mt19937_64 dice;
     std::vector<Lane> lanes;
-    Clock host;
 };
 
 }  // namespace emulator
