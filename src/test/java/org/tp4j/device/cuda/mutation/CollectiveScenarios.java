@@ -112,18 +112,31 @@ final class CollectiveScenarios {
         }
     }
 
+    /** What a rank does between two collectives. */
+    private enum Between {
+        NOTHING("back to back"),
+        REUSE("its memory used again"),
+        /** What each rank's host waits for then, the others do not know. */
+        DOWNLOAD_AND_REUSE("its result downloaded, its memory used again");
+
+        final String label;
+
+        Between(String label) {
+            this.label = label;
+        }
+    }
+
     /** On one device, or on one for each rank. */
     static List<Scenario> all(boolean oneDevice) {
         List<Scenario> scenarios = new ArrayList<>();
         for (int ranks : List.of(2, 3)) {
             int devices = oneDevice ? 1 : ranks;
             for (Kind kind : Kind.values()) {
-                for (boolean reuse : List.of(false, true)) {
+                for (Between between : Between.values()) {
                     scenarios.add(new Scenario(
-                            kind.label() + ", " + ranks + " ranks, "
-                                    + (reuse ? "its memory used again" : "back to back"),
+                            kind.label() + ", " + ranks + " ranks, " + between.label,
                             devices,
-                            on -> repeated(on, ranks, kind, reuse)));
+                            on -> repeated(on, ranks, kind, between)));
                 }
             }
         }
@@ -131,7 +144,7 @@ final class CollectiveScenarios {
         return scenarios;
     }
 
-    private static List<Long> repeated(List<Device> devices, int ranks, Kind kind, boolean reuse) {
+    private static List<Long> repeated(List<Device> devices, int ranks, Kind kind, Between between) {
         CyclicBarrier barrier = new CyclicBarrier(ranks);
         try (World world = open(devices, ranks, kind.algorithm())) {
             PerRank<List<DeviceMatrix>> results = world.load(rank -> {
@@ -143,9 +156,13 @@ final class CollectiveScenarios {
                     }
                     for (int call = 0; call < kind.calls(); call++) {
                         DeviceMatrix given = Memory.doubled(inner, uploaded.get(call));
-                        kept.add(used(inner, kind.perform(rank, given, call)));
-                        if (reuse) {
+                        DeviceMatrix result = used(inner, kind.perform(rank, given, call));
+                        kept.add(result);
+                        if (between != Between.NOTHING) {
                             Scenario.meet(barrier); // the peers have enqueued their reads
+                            if (between == Between.DOWNLOAD_AND_REUSE) {
+                                rank.download(result).close();
+                            }
                             inner.release(given);
                             Memory.zeros(inner);
                         }

@@ -7,6 +7,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.zip.CRC32;
 import org.tp4j.device.Device;
+import org.tp4j.device.cuda.HostOrder;
 import org.tp4j.tensor.DType;
 import org.tp4j.tensor.HostMatrix;
 
@@ -49,7 +50,9 @@ record Scenario(String name, int devices, Work work) {
     /** Lets the host's threads wait for each other, and nothing on any device. */
     static void meet(CyclicBarrier barrier) {
         try {
+            HostOrder.release(barrier, 0);
             barrier.await(10, TimeUnit.SECONDS);
+            HostOrder.acquire(barrier, 0);
         } catch (InterruptedException | BrokenBarrierException | TimeoutException e) {
             throw new IllegalStateException("a rank did not come", e);
         }
