@@ -11,6 +11,7 @@ import jcuda.Pointer;
 import jcuda.driver.CUDA_MEMCPY2D;
 import jcuda.driver.CUDA_MEMCPY3D_PEER;
 import jcuda.driver.CUmemorytype;
+import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 
 /**
@@ -26,9 +27,7 @@ final class Copies {
     static void onDevice(CUstream stream, Region source, Region target) {
         CudaContext context = target.device().context();
         if (source.isPacked() && target.isPacked()) {
-            context.check(
-                    cuMemcpyDtoDAsync(target.pointer(), source.pointer(), source.byteSize(), stream),
-                    () -> "a copy of " + source);
+            elements(stream, source, target);
             return;
         }
         CUDA_MEMCPY2D copy = rows(source);
@@ -38,7 +37,24 @@ final class Copies {
         copy.dstMemoryType = CUmemorytype.CU_MEMORYTYPE_DEVICE;
         copy.dstDevice = target.pointer();
         copy.dstPitch = target.strideBytes();
-        context.check(cuMemcpy2DAsync(copy, stream), () -> "a copy of the rows of " + source);
+        int result = cuMemcpy2DAsync(copy, stream);
+        if (result
+                == CUresult.CUDA_ERROR_INVALID_VALUE) { // a driver may refuse a pitch that cuMemAllocPitch did not give
+            for (long row = 0; row < source.rows(); row++) {
+                elements(stream, source.part(row, 0, 1, source.columns()), target.part(row, 0, 1, target.columns()));
+            }
+            return;
+        }
+        context.check(result, () -> "a copy of the rows of " + source);
+    }
+
+    /** Of packed regions on one device. */
+    private static void elements(CUstream stream, Region source, Region target) {
+        target.device()
+                .context()
+                .check(
+                        cuMemcpyDtoDAsync(target.pointer(), source.pointer(), source.byteSize(), stream),
+                        () -> "a copy of " + source);
     }
 
     /** From one device to another; the stream is of either. */

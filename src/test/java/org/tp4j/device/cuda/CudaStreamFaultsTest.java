@@ -142,6 +142,24 @@ class CudaStreamFaultsTest {
         }
     }
 
+    /** A driver may refuse a pitch that is not its own. */
+    @Test
+    void rowsThatTheDriverDoesNotCopyAtOnceAreCopiedOneByOne() {
+        try (Place place = Place.on(devices.get(0));
+                HostMatrix host = HostMatrix.of(new float[][] {{1, 2, 3}, {4, 5, 6}, {7, 8, 9}});
+                HostMatrix copied = HostMatrix.allocate(DType.F32, 3, 2)) {
+            DeviceMatrix source = place.scope().upload(host, DType.F32).columns(1, 3);
+            DeviceMatrix target = place.scope().allocate(DType.F32, 3, 5).columns(2, 4);
+            Emulator.configure("fault=cuMemcpy2DAsync@0:1:1");
+            place.stream().copy(source, target);
+            place.stream().download(target, copied, LIMIT);
+            for (long row = 0; row < 3; row++) {
+                assertEquals(3.0 * row + 2, copied.get(row, 0));
+                assertEquals(3.0 * row + 3, copied.get(row, 1));
+            }
+        }
+    }
+
     /** Its memory is not freed by the next stream that closes on the device. */
     @Test
     @Tag("leaves-memory")
