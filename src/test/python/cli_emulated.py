@@ -56,12 +56,11 @@ class Machine:
             f"-Dtp4j.cublas={emulator / 'libcublas.so.12'}",
         ]
 
-    def with_devices(self, count, **variables):
+    def with_devices(self, count, *settings, **variables):
         """A program that sees so many devices; what else the emulator is told is given by its keys."""
         told = {"DEVICES": count, "SCHEDULE": f"random:{self.seed}", **variables}
-        return Program(
-            self.java, self.jar, self.settings, {f"TP4J_EMULATOR_{key}": str(value) for key, value in told.items()}
-        )
+        variables = {f"TP4J_EMULATOR_{key}": str(value) for key, value in told.items()}
+        return Program(self.java, self.jar, [*self.settings, *settings], variables)
 
 
 # ---- layers ----
@@ -202,7 +201,8 @@ def faulty(machine, folder, fault, words):
     for name, shape in {"x": (3, 20), "w1": (20, 40), "w2": (40, 20)}.items():
         arguments += [f"--{name}", store(rng.standard_normal(shape, np.float32), folder / f"{name}.npy", "C", False)]
     before = contents(folder)
-    done = machine.with_devices(4, FAULT=fault).run(*arguments)
+    # A trial of the links between devices is a process that the fault would strike too, and a warning.
+    done = machine.with_devices(4, "-Dtp4j.cuda.peers=trust", FAULT=fault).run(*arguments)
     require(done.returncode == 3, f"exit code {done.returncode}: {done.stderr}{done.stdout}")
     require(done.stdout == "", f"standard output: {done.stdout!r}")
     require_sentence(done.stderr)
@@ -226,7 +226,8 @@ def half_sick(machine):
     require(done.returncode == 0 and done.stderr == "", f"exit code {done.returncode}: {done.stderr}")
     well, sick = json.loads(done.stdout)["backends"][0]["devices"]
     require(well["works"] is True and sick["works"] is False, f"{well} {sick}")
-    require("CUDA_ERROR_ILLEGAL_ADDRESS" in sick["findings"][0]["detail"], f"{sick}")
+    missing = [finding["detail"] for finding in sick["findings"] if not finding["found"]]
+    require(missing and all("CUDA_ERROR_ILLEGAL_ADDRESS" in detail for detail in missing), f"{sick}")
 
 
 # ---- all of it ----

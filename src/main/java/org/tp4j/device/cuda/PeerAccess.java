@@ -61,14 +61,14 @@ final class PeerAccess {
         List<PeerPair> pairs = new ArrayList<>(PeerPair.among(some));
         pairs.removeAll(routes.keySet());
         if (!pairs.isEmpty()) {
-            settle(pairs, true);
+            settle(pairs, false);
         }
     }
 
     /** Settles all pairs anew, the first time; for each other device, how bytes go there, and what would mend that. */
     synchronized List<Finding> examine(CudaDevice device) {
         if (!examined) {
-            settle(PeerPair.among(devices), false);
+            settle(PeerPair.among(devices), true);
             examined = true;
         }
         return devices.stream()
@@ -88,8 +88,9 @@ final class PeerAccess {
                                 + PeerMode.TRUST.setting() + " relies on that untried");
     }
 
-    private void settle(List<PeerPair> pairs, boolean mayRemember) {
-        Map<PeerPair, PeerRoute> learned = learn(pairs, mayRemember);
+    /** @param anew whether nothing that is kept counts, and the caller reports what is found: then there is no warning */
+    private void settle(List<PeerPair> pairs, boolean anew) {
+        Map<PeerPair, PeerRoute> learned = learn(pairs, anew);
         if (Thread.currentThread().isInterrupted()) {
             return; // whoever connects them next tries them
         }
@@ -122,7 +123,7 @@ final class PeerAccess {
         }
     }
 
-    private Map<PeerPair, PeerRoute> learn(List<PeerPair> pairs, boolean mayRemember) {
+    private Map<PeerPair, PeerRoute> learn(List<PeerPair> pairs, boolean anew) {
         Map<PeerPair, PeerRoute> learned = new LinkedHashMap<>();
         List<PeerPair> doubtful = new ArrayList<>();
         for (PeerPair pair : pairs) {
@@ -132,12 +133,16 @@ final class PeerAccess {
             return learned;
         }
         PeerCache cache = PeerCache.of(directory.lasting(), devices);
-        if (mayRemember) {
+        if (!anew) {
             learned.putAll(cache.read(doubtful));
             doubtful.removeAll(learned.keySet());
         }
         if (!doubtful.isEmpty()) {
-            learned.putAll(tried(doubtful, cache));
+            Map<PeerPair, PeerRoute> tried = tried(doubtful, cache);
+            learned.putAll(tried);
+            if (!anew && !Thread.currentThread().isInterrupted()) { // else nothing is settled yet
+                warn(tried);
+            }
         }
         return learned;
     }
@@ -164,9 +169,6 @@ final class PeerAccess {
             PeerRoute untried =
                     PeerRoute.staged("it was not tried: " + outcome.obstacle().orElse(""));
             routes.put(pair, outcome.found().getOrDefault(pair, untried));
-        }
-        if (!Thread.currentThread().isInterrupted()) { // else nothing is settled yet
-            warn(routes);
         }
         return routes;
     }
