@@ -114,12 +114,14 @@ public final class Communicator {
                         call,
                         staging.copyOf(part, sequence + 1, stream()),
                         Optional.empty(),
+                        true,
                         () -> stream().reduce(peerSources(), 0, count, addends, List.of(result)));
             case ONE_SHOT ->
                 perform(
                         call,
                         List.of(part),
                         Optional.empty(),
+                        true,
                         () -> stream().reduce(peerSources(), 0, count, addends, List.of(result)));
             case TWO_SHOT -> {
                 ShardPlan lines = lines(count);
@@ -127,6 +129,7 @@ public final class Communicator {
                         call,
                         List.of(part),
                         Optional.of(result),
+                        lines.size(me) > 0,
                         () -> stream()
                                 .reduce(
                                         peerSources(),
@@ -164,7 +167,7 @@ public final class Communicator {
         ShardPlan tokens = tokenPlan(partial.tokens());
         DeviceMatrix result = allocate(partial.dtype(), tokens.size(me), partial.features());
         Call call = call(Operation.REDUCE_SCATTER, Optional.empty(), partial, partial.plan(), Added.of(addends));
-        perform(call, List.of(part), Optional.empty(), () -> {
+        perform(call, List.of(part), Optional.empty(), tokens.size(me) > 0, () -> {
             peerSources();
             for (int peer = 0; peer < size(); peer++) {
                 sources[peer] = sources[peer].rows(tokens.start(me), tokens.end(me));
@@ -184,7 +187,7 @@ public final class Communicator {
         ShardPlan plan = slice.plan();
         DeviceMatrix result = allocate(slice.dtype(), slice.tokens(), plan.dimension());
         Call call = call(Operation.ALL_GATHER, Optional.empty(), slice, plan, Added.NOTHING);
-        perform(call, slice.blocks(), Optional.empty(), () -> {
+        perform(call, slice.blocks(), Optional.empty(), true, () -> {
             for (int peer = 0; peer < size(); peer++) {
                 List<DeviceMatrix> blocks = peerPost(peer).sources;
                 int first = plan.firstBlock(peer);
@@ -205,7 +208,7 @@ public final class Communicator {
         ShardPlan plan = slice.plan();
         DeviceMatrix result = allocate(slice.dtype(), plan.dimension(), slice.features());
         Call call = call(Operation.ALL_GATHER, Optional.empty(), slice, plan, Added.NOTHING);
-        perform(call, List.of(mine), Optional.empty(), () -> {
+        perform(call, List.of(mine), Optional.empty(), true, () -> {
             for (int peer = 0; peer < size(); peer++) {
                 stream().copy(peerPost(peer).sources.get(0), result.rows(plan.start(peer), plan.end(peer)));
             }
@@ -239,6 +242,7 @@ public final class Communicator {
                 call,
                 me == root ? List.of(matrix) : List.of(),
                 Optional.empty(),
+                true,
                 () -> stream().copy(peerPost(root).sources.get(0), result));
         record(call, dtype, (size() - 1) * result.byteSize());
         return Replicated.unchecked(member, result);
@@ -246,7 +250,7 @@ public final class Communicator {
 
     /** Returns when every rank of the group has come here. */
     public void barrier() {
-        perform(Call.of(Operation.BARRIER), List.of(), Optional.empty(), () -> {});
+        perform(Call.of(Operation.BARRIER), List.of(), Optional.empty(), false, () -> {});
     }
 
     /** A communicator of the ranks that give the same color, in their order in this group. */
@@ -264,7 +268,7 @@ public final class Communicator {
         mine.color = color;
         mine.key = key;
         List<Integer> members = new ArrayList<>();
-        perform(Call.of(Operation.SPLIT), List.of(), Optional.empty(), () -> {
+        perform(Call.of(Operation.SPLIT), List.of(), Optional.empty(), false, () -> {
             for (int peer = 0; peer < size(); peer++) {
                 if (peerPost(peer).color == color) {
                     members.add(peer);
@@ -304,13 +308,15 @@ public final class Communicator {
      * and does this rank's share. A failure fails the run at once, so that nobody can go on with half a result.
      *
      * @param given what peers read; may be nothing
-     * @param result what peers write, if they do: then this queues behind their writes too
+     * @param result what peers write, as many elements as they read; if they do, this queues behind their writes too
+     * @param reaches whether the share reaches elements of peers, where they have any
      */
-    private void perform(Call call, List<DeviceMatrix> given, Optional<DeviceMatrix> result, Runnable share) {
+    private void perform(
+            Call call, List<DeviceMatrix> given, Optional<DeviceMatrix> result, boolean reaches, Runnable share) {
         checkUsable();
         try {
-            meet(call, given, result);
-            boolean reached = awaitOpenMatrices();
+            meet(call, given, result, reaches);
+            boolean reached = reaches && awaitOpenMatrices();
             share.run();
             if (reached) {
                 stream().record(peerPost(me).done);
@@ -325,17 +331,19 @@ public final class Communicator {
         }
     }
 
-    private void meet(Call call, List<DeviceMatrix> given, Optional<DeviceMatrix> result) {
+    private void meet(Call call, List<DeviceMatrix> given, Optional<DeviceMatrix> result, boolean reaches) {
         Post mine = nextPost();
         mine.call = call.equals(agreed) ? agreed : call; // equal objects are compared field by field, the same are not
         mine.sources = given;
         mine.result = result;
-        if (size() > 1 && mine.isOpen()) {
+        mine.open = size() > 1 && given.stream().anyMatch(matrix -> matrix.byteSize() > 0);
+        mine.reaches = reaches;
+        if (mine.open) {
             stream().record(mine.ready);
         }
         sequence++;
         thread.enter(meeting, me);
-        if (size() > 1 && mine.isOpen() && !call.isEager()) { // what is staged is guarded for good
+        if (mine.open && !call.isEager()) { // what is staged is guarded for good
             ReadGuard peers = meeting.peersOf(me, sequence);
             given.forEach(matrix -> matrix.block().guardBy(peers));
             result.ifPresent(matrix -> matrix.block().guardBy(peers));
@@ -344,11 +352,11 @@ public final class Communicator {
         agreed = meeting.awaitArrivals(me, sequence);
     }
 
-    /** Queues behind what made the peers' matrices, and says whether there are any. */
+    /** Queues behind what made the peers' elements, and says whether there are any. */
     private boolean awaitOpenMatrices() {
         boolean open = false;
         for (int peer = 0; peer < size(); peer++) {
-            if (peer != me && peerPost(peer).isOpen()) {
+            if (peer != me && peerPost(peer).open) {
                 stream().await(peerPost(peer).ready);
                 open = true;
             }
@@ -359,7 +367,7 @@ public final class Communicator {
     private void awaitPeersWrites() {
         meeting.awaitFinished(me, sequence);
         for (int peer = 0; peer < size(); peer++) {
-            if (peer != me) {
+            if (peer != me && peerPost(peer).reaches) {
                 stream().await(peerPost(peer).done);
             }
         }

@@ -10,24 +10,24 @@ import org.tp4j.device.Event;
  * for the collective after the next, when every peer has read it (they have then arrived at the next).
  */
 final class Post {
-    /** Recorded behind everything that made {@link #sources}, if there are any, or a result that peers write. */
+    /** Recorded behind everything that made {@link #sources}, or a result that peers write, if this post is {@link #open}. */
     final Event ready;
-    /** Recorded behind this rank's last access to its peers' matrices in this collective, if one lays any open. */
+    /** Recorded behind this rank's last access to its peers' matrices, if it {@link #reaches} any that are open. */
     final Event done;
 
     Call call = Call.of(Operation.BARRIER);
     List<DeviceMatrix> sources = List.of();
     Optional<DeviceMatrix> result = Optional.empty();
+    /** Whether there are elements of this rank that peers may reach. */
+    boolean open;
+    /** Whether this rank's share reaches elements of its peers. */
+    boolean reaches;
+
     int color;
     int key;
 
     Post(Event ready, Event done) {
         this.ready = ready;
         this.done = done;
-    }
-
-    /** Whether peers may reach matrices of this rank. */
-    boolean isOpen() {
-        return !sources.isEmpty() || result.isPresent();
     }
 }

@@ -28,8 +28,14 @@ final class Staging {
         this.scope = scope;
     }
 
-    /** A copy of {@code matrix} for the collective of this number, made behind the reading of the one that it replaces. */
+    /**
+     * A copy of {@code matrix} for the collective of this number, made behind the reading of the one that it replaces; of
+     * no elements, the matrix itself.
+     */
     List<DeviceMatrix> copyOf(DeviceMatrix matrix, long sequence, Stream stream) {
+        if (matrix.byteSize() == 0) {
+            return List.of(matrix);
+        }
         int turn = (int) (sequence & 1);
         Place place = places[turn];
         if (place != null && place.fits(matrix)) {
