@@ -43,9 +43,10 @@ public interface Device {
 
     /**
      * Finds out how devices reach each other's memory, unless that is known, so that nobody finds out in the middle of work.
-     * May take seconds; what does not work is gone around, and no error.
+     * May take seconds; a way that does not work is gone around, and no error.
      *
      * @param world devices of this kind, this one among them
+     * @throws DeviceException if one of them does not start
      */
     default void connect(List<Device> world) {
         // devices that share one memory have nothing to find out

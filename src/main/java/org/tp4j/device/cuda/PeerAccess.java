@@ -56,19 +56,27 @@ final class PeerAccess {
         return routes.getOrDefault(PeerPair.of(one, other), UNCONNECTED);
     }
 
-    /** Settles every pair among some devices that is not settled yet; never throws because of what it finds. */
+    /**
+     * Settles every pair among some devices that is not settled yet, whatever it finds.
+     *
+     * @throws DeviceException if one of the devices gives no context
+     */
     synchronized void connect(List<CudaDevice> some) {
         List<PeerPair> pairs = new ArrayList<>(PeerPair.among(some));
         pairs.removeAll(routes.keySet());
         if (!pairs.isEmpty()) {
-            settle(pairs, false);
+            warn(settle(pairs, false));
         }
     }
 
     /** Settles all pairs anew, the first time; for each other device, how bytes go there, and what would mend that. */
     synchronized List<Finding> examine(CudaDevice device) {
         if (!examined) {
-            settle(PeerPair.among(devices), true);
+            try {
+                settle(PeerPair.among(devices), true);
+            } catch (DeviceException e) { // what else is found of that device tells
+                LOG.log(System.Logger.Level.DEBUG, "a device cannot be connected", e);
+            }
             examined = true;
         }
         return devices.stream()
@@ -88,21 +96,26 @@ final class PeerAccess {
                                 + PeerMode.TRUST.setting() + " relies on that untried");
     }
 
-    /** @param anew whether nothing that is kept counts, and the caller reports what is found: then there is no warning */
-    private void settle(List<PeerPair> pairs, boolean anew) {
-        Map<PeerPair, PeerRoute> learned = learn(pairs, anew);
+    /**
+     * What was learned by trials just now.
+     *
+     * @param anew whether nothing that is kept counts
+     */
+    private Map<PeerPair, PeerRoute> settle(List<PeerPair> pairs, boolean anew) {
+        Map<PeerPair, PeerRoute> known = new LinkedHashMap<>();
+        for (PeerPair pair : pairs) {
+            certain(pair).ifPresent(route -> known.put(pair, route));
+        }
+        Map<PeerPair, PeerRoute> tried = known.size() == pairs.size() ? Map.of() : learn(pairs, known, anew);
         if (Thread.currentThread().isInterrupted()) {
-            return; // whoever connects them next tries them
+            return Map.of(); // whoever connects them next tries them
         }
-        try {
-            for (CudaDevice device : devices(pairs)) {
-                device.context().enter();
-            }
-        } catch (DeviceException e) { // who opens a stream there will hear of it
-            LOG.log(System.Logger.Level.DEBUG, "a device cannot be connected", e);
-            return;
+        for (CudaDevice device : devices(pairs)) {
+            device.start(); // after the trials: a GPU may be for one process at a time
         }
-        learned.forEach(this::take);
+        known.forEach(this::take);
+        tried.forEach(this::take);
+        return tried;
     }
 
     /** Makes a pair use a route from now on, or the next worse one if access cannot be enabled. */
@@ -123,28 +136,16 @@ final class PeerAccess {
         }
     }
 
-    private Map<PeerPair, PeerRoute> learn(List<PeerPair> pairs, boolean anew) {
-        Map<PeerPair, PeerRoute> learned = new LinkedHashMap<>();
-        List<PeerPair> doubtful = new ArrayList<>();
-        for (PeerPair pair : pairs) {
-            certain(pair).ifPresentOrElse(route -> learned.put(pair, route), () -> doubtful.add(pair));
-        }
-        if (doubtful.isEmpty()) {
-            return learned;
-        }
+    /** Adds what is kept to what is known, and tries the rest. */
+    private Map<PeerPair, PeerRoute> learn(List<PeerPair> pairs, Map<PeerPair, PeerRoute> known, boolean anew) {
+        List<PeerPair> doubtful = new ArrayList<>(pairs);
+        doubtful.removeAll(known.keySet());
         PeerCache cache = PeerCache.of(directory.lasting(), devices);
         if (!anew) {
-            learned.putAll(cache.read(doubtful));
-            doubtful.removeAll(learned.keySet());
+            known.putAll(cache.read(doubtful));
+            doubtful.removeAll(known.keySet());
         }
-        if (!doubtful.isEmpty()) {
-            Map<PeerPair, PeerRoute> tried = tried(doubtful, cache);
-            learned.putAll(tried);
-            if (!anew && !Thread.currentThread().isInterrupted()) { // else nothing is settled yet
-                warn(tried);
-            }
-        }
-        return learned;
+        return doubtful.isEmpty() ? Map.of() : tried(doubtful, cache);
     }
 
     /** What needs no trial. */

@@ -22,7 +22,7 @@ final class PeerTrial {
     private static final List<Long> COPIES = List.of(16L << 10, PeerEnd.BYTES);
 
     /** What a kernel touches goes the same way, however much it is: some pages of it are enough. */
-    private static final List<Long> MOVES = List.of(16L << 10, 4L << 20);
+    private static final List<Long> MOVES = List.of(16L << 10, 1L << 20);
 
     private final Map<CudaDevice, PeerEnd> ends = new LinkedHashMap<>();
     private final PrintStream out;
