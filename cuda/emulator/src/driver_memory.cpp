@@ -59,6 +59,10 @@ struct Fill {
 };
 
 void fillRow(const Fill& fill, Address row) {
+    if (fill.elementBytes == 1) {
+        std::memset(reinterpret_cast<void*>(row), static_cast<int>(fill.value), fill.width);
+        return;
+    }
     for (std::size_t element = 0; element < fill.width; element++) {
         std::memcpy(reinterpret_cast<void*>(row + element * fill.elementBytes), &fill.value, fill.elementBytes);
     }
