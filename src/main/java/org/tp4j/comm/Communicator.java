@@ -109,17 +109,10 @@ public final class Communicator {
         DeviceMatrix result = allocate(partial.dtype(), partial.tokens(), partial.features());
         Call call = call(Operation.ALL_REDUCE, Optional.of(algorithm), partial, partial.plan(), Added.of(addends));
         switch (algorithm) {
-            case EAGER ->
+            case EAGER, ONE_SHOT ->
                 perform(
                         call,
-                        staging.copyOf(part, sequence + 1, stream()),
-                        Optional.empty(),
-                        true,
-                        () -> stream().reduce(peerSources(), 0, count, addends, List.of(result)));
-            case ONE_SHOT ->
-                perform(
-                        call,
-                        List.of(part),
+                        call.isEager() ? staging.copyOf(part, sequence + 1, stream()) : List.of(part),
                         Optional.empty(),
                         true,
                         () -> stream().reduce(peerSources(), 0, count, addends, List.of(result)));
@@ -336,7 +329,7 @@ public final class Communicator {
         mine.call = call.equals(agreed) ? agreed : call; // equal objects are compared field by field, the same are not
         mine.sources = given;
         mine.result = result;
-        mine.open = size() > 1 && given.stream().anyMatch(matrix -> matrix.byteSize() > 0);
+        mine.open = size() > 1 && haveElements(given);
         mine.reaches = reaches;
         if (mine.open) {
             stream().record(mine.ready);
@@ -350,6 +343,15 @@ public final class Communicator {
         }
         meeting.arrive(me, sequence);
         agreed = meeting.awaitArrivals(me, sequence);
+    }
+
+    private static boolean haveElements(List<DeviceMatrix> matrices) {
+        for (DeviceMatrix matrix : matrices) {
+            if (matrix.byteSize() > 0) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Queues behind what made the peers' elements, and says whether there are any. */
