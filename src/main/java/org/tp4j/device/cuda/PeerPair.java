@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
+import org.tp4j.device.Device;
 import org.tp4j.device.DeviceException;
 
 /**
@@ -24,12 +25,12 @@ record PeerPair(CudaDevice first, CudaDevice second) {
         return one.index() < other.index() ? new PeerPair(one, other) : new PeerPair(other, one);
     }
 
-    /** Every pair of some devices. */
-    static List<PeerPair> among(List<CudaDevice> devices) {
+    /** Every pair of some devices, which are all of CUDA. */
+    static List<PeerPair> among(List<? extends Device> devices) {
         List<PeerPair> pairs = new ArrayList<>();
         for (int i = 0; i < devices.size(); i++) {
-            for (CudaDevice other : devices.subList(i + 1, devices.size())) {
-                pairs.add(of(devices.get(i), other));
+            for (Device other : devices.subList(i + 1, devices.size())) {
+                pairs.add(of((CudaDevice) devices.get(i), (CudaDevice) other));
             }
         }
         return pairs;

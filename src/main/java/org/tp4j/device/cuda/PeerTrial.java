@@ -157,8 +157,7 @@ final class PeerTrial {
     }
 
     private static List<PeerPair> pairs(List<Device> devices, List<String> codes) {
-        List<CudaDevice> own = devices.stream().map(CudaDevice.class::cast).toList();
-        return PeerPair.among(own).stream()
+        return PeerPair.among(devices).stream()
                 .filter(pair -> codes.contains(pair.code()))
                 .toList();
     }

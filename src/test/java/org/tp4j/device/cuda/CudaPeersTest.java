@@ -52,10 +52,13 @@ class CudaPeersTest {
 
     @Test
     void collectivesGiveTheSameBits() throws Exception {
-        String direct = output(machine(Collectives.class, DEVICES, "all"));
+        String direct = machine(Collectives.class, DEVICES, "all").output();
         assertTrue(direct.lines().count() > 0 && direct.lines().distinct().count() > 1, direct);
         for (String peers : List.of("none", "broken-copies", "broken-kernels", "broken")) {
-            assertEquals(direct, withoutWarnings(output(machine(Collectives.class, DEVICES, peers))), peers);
+            assertEquals(
+                    direct,
+                    withoutWarnings(machine(Collectives.class, DEVICES, peers).output()),
+                    peers);
         }
     }
 
@@ -90,7 +93,7 @@ class CudaPeersTest {
                     """)
     void whateverComesFirstIsRight(int devices, String peers, String direct, int warnings) throws Exception {
         long start = System.nanoTime();
-        assertOrder(direct == null ? "" : direct, warnings, output(machine(PeerOrder.class, devices, peers)));
+        assertOrder(direct == null ? "" : direct, warnings, machine(PeerOrder.class, devices, peers));
         Duration taken = Duration.ofNanos(System.nanoTime() - start);
         assertTrue(taken.compareTo(LONGEST) < 0, () -> "it took " + taken);
     }
@@ -105,48 +108,52 @@ class CudaPeersTest {
 
     @Test
     void whatWasFoundIsKeptForTheNextProcess() throws Exception {
-        assertOrder("0-1", 0, output(machine(PeerOrder.class, 2, "all")));
-        assertOrder("0-1", 0, output(machine(PeerOrder.class, 2, "all").arguments("childless")));
+        assertOrder("0-1", 0, machine(PeerOrder.class, 2, "all"));
+        assertOrder("0-1", 0, machine(PeerOrder.class, 2, "all").arguments("childless"));
     }
 
     @Test
     void aPairThatFailedIsKeptToo() throws Exception {
-        assertOrder("", 1, output(machine(PeerOrder.class, 2, "broken")));
-        assertOrder("", 0, output(machine(PeerOrder.class, 2, "broken").arguments("childless")));
+        assertOrder("", 1, machine(PeerOrder.class, 2, "broken"));
+        assertOrder("", 0, machine(PeerOrder.class, 2, "broken").arguments("childless"));
     }
 
     @Test
     void whatAnotherMachineFoundIsNotBelieved() throws Exception {
-        assertOrder("0-1", 0, output(machine(PeerOrder.class, 2, "all")));
-        assertOrder("", 1, output(machine(PeerOrder.class, 2, "broken")));
-        assertOrder("0-1", 0, output(machine(PeerOrder.class, 2, "all").arguments("childless")));
+        assertOrder("0-1", 0, machine(PeerOrder.class, 2, "all"));
+        assertOrder("", 1, machine(PeerOrder.class, 2, "broken"));
+        assertOrder("0-1", 0, machine(PeerOrder.class, 2, "all").arguments("childless"));
     }
 
     @Test
     void withoutAChildProcessCopiesAreStagedAndTheNextProcessTriesAgain() throws Exception {
-        String output = output(machine(PeerOrder.class, 3, "all").arguments("childless"));
-        assertOrder("", 2, output); // one for each of its two machines
+        // one for each of its two machines
+        String output = assertOrder("", 2, machine(PeerOrder.class, 3, "all").arguments("childless"));
         assertTrue(output.contains("CUDA devices 1 and 2: " + STAGED + "it was not tried: "), output);
-        assertOrder("0-1, 0-2, 1-2", 0, output(machine(PeerOrder.class, 3, "all")));
+        assertOrder("0-1, 0-2, 1-2", 0, machine(PeerOrder.class, 3, "all"));
     }
 
     @ParameterizedTest
     @ValueSource(
             strings = {"cuDevicePrimaryCtxRetain:2:46", "cuStreamCreate@1:1:2", "cuMemAlloc@0:1:2", "cuInit:1:999"})
     void aChildThatIsRefusedADeviceMeansStagedCopies(String fault) throws Exception {
-        String output = output(machine(PeerOrder.class, 2, "all")
-                .variable("TP4J_EMULATOR_FAULT", fault)
-                .arguments("no-faults"));
-        assertOrder("", 2, output);
+        assertOrder(
+                "",
+                2,
+                machine(PeerOrder.class, 2, "all")
+                        .variable("TP4J_EMULATOR_FAULT", fault)
+                        .arguments("no-faults"));
     }
 
     /** What the first device sent the second was lost even without access: the last resort. */
     @Test
     void copiesThatTheDriverLosesAreRelayed() throws Exception {
-        String output = output(machine(PeerOrder.class, 2, "all")
-                .variable("TP4J_EMULATOR_DROP", "cuMemcpyPeerAsync:1")
-                .arguments("no-faults"));
-        assertOrder("", 1, output);
+        String output = assertOrder(
+                "",
+                1,
+                machine(PeerOrder.class, 2, "all")
+                        .variable("TP4J_EMULATOR_DROP", "cuMemcpyPeerAsync:1")
+                        .arguments("no-faults"));
         assertTrue(output.contains("copies go through host memory in two halves"), output);
     }
 
@@ -155,9 +162,9 @@ class CudaPeersTest {
         assertOrder(
                 "0-1",
                 0,
-                output(machine(PeerOrder.class, 2, "all")
+                machine(PeerOrder.class, 2, "all")
                         .property("tp4j.cuda.peers", "trust")
-                        .arguments("childless")));
+                        .arguments("childless"));
         assertEquals(
                 everyPair("ok  " + DIRECT + "untried: -Dtp4j.cuda.peers=trust"),
                 pairs(doctor(machine(Main.class, DEVICES, "hang").property("tp4j.cuda.peers", "trust"))));
@@ -168,9 +175,9 @@ class CudaPeersTest {
         assertOrder(
                 "",
                 0,
-                output(machine(PeerOrder.class, 2, "hang")
+                machine(PeerOrder.class, 2, "hang")
                         .property("tp4j.cuda.peers", "off")
-                        .arguments("childless")));
+                        .arguments("childless"));
         assertEquals(
                 everyPair("NO  " + STAGED + "it is not asked for: -Dtp4j.cuda.peers=off"),
                 pairs(doctor(machine(Main.class, DEVICES, "all").property("tp4j.cuda.peers", "off"))));
@@ -213,7 +220,7 @@ class CudaPeersTest {
         Path kept = kept();
         String found = Files.readString(kept);
         Files.writeString(kept, found.replace("DIRECT tried", "STAGED planted"));
-        assertOrder("", 0, output(machine(PeerOrder.class, DEVICES, "all")));
+        assertOrder("", 0, machine(PeerOrder.class, DEVICES, "all"));
         assertEquals(everyPair("ok  " + DIRECT + "tried"), pairs(doctor("all")));
         assertEquals(found, Files.readString(kept));
     }
@@ -221,7 +228,7 @@ class CudaPeersTest {
     @ParameterizedTest
     @ValueSource(strings = {"others may write", "a link", "cut", "garbage", "another boot", "a folder"})
     void aFileThatCannotBeBelievedIsAsGoodAsNone(String how) throws Exception {
-        output(machine(PeerOrder.class, 2, "all"));
+        machine(PeerOrder.class, 2, "all").output();
         Path kept = kept();
         String planted = Files.readString(kept).replace("DIRECT tried", "STAGED planted");
         Files.writeString(kept, planted);
@@ -237,14 +244,14 @@ class CudaPeersTest {
                 Files.createDirectory(kept);
             }
         }
-        assertOrder("0-1", 0, output(machine(PeerOrder.class, 2, "all")));
+        assertOrder("0-1", 0, machine(PeerOrder.class, 2, "all"));
     }
 
     @Test
     void aFolderThatCannotBeWrittenDoesNotMatter() throws Exception {
         Path file = Files.createFile(folder.resolve("no folder"));
-        assertOrder("0-1", 0, output(homeless(file, "all")));
-        assertOrder("", 2, output(homeless(file, "broken"))); // each of its two machines tries
+        assertOrder("0-1", 0, homeless(file, "all"));
+        assertOrder("", 2, homeless(file, "broken")); // each of its two machines tries
     }
 
     /** Two devices, and no place for this user's files. */
@@ -333,10 +340,6 @@ class CudaPeersTest {
                 .variable("TP4J_EMULATOR_PEERS", peers);
     }
 
-    private static String output(JavaProcess process) throws IOException, InterruptedException {
-        return process.output();
-    }
-
     private List<String> doctor(String peers) throws Exception {
         return doctor(machine(Main.class, DEVICES, peers));
     }
@@ -354,8 +357,10 @@ class CudaPeersTest {
         }
     }
 
-    /** That nothing was wrong, in either order, and with what else. */
-    private static void assertOrder(String direct, int warnings, String output) {
+    /** That a {@link PeerOrder} finds nothing wrong, in either order, and with what else; what it prints. */
+    private static String assertOrder(String direct, int warnings, JavaProcess process)
+            throws IOException, InterruptedException {
+        String output = process.output();
         String right = "0 wrong, direct [" + direct + "]";
         List<String> lines = output.lines().toList();
         assertTrue(lines.contains("gather first: " + right), output);
@@ -367,6 +372,7 @@ class CudaPeersTest {
                         .filter(line -> line.startsWith("WARNING: CUDA devices"))
                         .count(),
                 output);
+        return output;
     }
 
     private static String withoutWarnings(String output) {

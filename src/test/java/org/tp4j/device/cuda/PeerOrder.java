@@ -54,8 +54,7 @@ public final class PeerOrder {
                 }
             }
         }
-        List<CudaDevice> own = devices.stream().map(CudaDevice.class::cast).toList();
-        List<PeerPair> direct = new ArrayList<>(PeerPair.among(own));
+        List<PeerPair> direct = new ArrayList<>(PeerPair.among(devices));
         direct.removeIf(pair -> !pair.first().peers().inPlace(pair.second(), pair.first()));
         return wrong + " wrong, direct " + direct.stream().map(PeerPair::code).toList();
     }

@@ -12,13 +12,12 @@ public final class PeerTrialRun {
 
     /** What a trial of every pair among some devices says. */
     public static String saidAmong(List<Device> devices) {
-        return said(PeerPair.among(devices.stream().map(CudaDevice.class::cast).toList()));
+        return said(PeerPair.among(devices));
     }
 
     /** Makes copies among some devices go through host memory in two halves. */
     public static void relayAmong(List<Device> devices) {
-        List<CudaDevice> own = devices.stream().map(CudaDevice.class::cast).toList();
-        for (PeerPair pair : PeerPair.among(own)) {
+        for (PeerPair pair : PeerPair.among(devices)) {
             pair.first().peers().take(pair, PeerRoute.relayed("a test"));
         }
     }

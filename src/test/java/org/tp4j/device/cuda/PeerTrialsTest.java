@@ -22,7 +22,7 @@ class PeerTrialsTest {
 
     @BeforeEach
     void probe() {
-        pairs = pairs();
+        pairs = PeerPair.among(new CudaBackend().probe().devices());
         assumeTrue(!pairs.isEmpty(), "there is one device: there are no pairs");
     }
 
@@ -32,11 +32,6 @@ class PeerTrialsTest {
         Emulator.configure("faults=none");
         Emulator.configure("peers=all");
         pairs.forEach(PeerPair::enable);
-    }
-
-    private static List<PeerPair> pairs() {
-        return PeerPair.among(new CudaBackend()
-                .probe().devices().stream().map(CudaDevice.class::cast).toList());
     }
 
     @Test
