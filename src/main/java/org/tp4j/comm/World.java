@@ -150,7 +150,8 @@ public final class World implements AutoCloseable {
         /**
          * Opens the world.
          *
-         * @throws UnusableDeviceException if it is to be TP-invariant but would lie on devices of different models
+         * @throws UnusableDeviceException if a device does not start, or it is to be TP-invariant but would lie on devices
+         *     of different models
          */
         public World open() {
             Policy policy = new Policy(tpInvariant, allReduce);

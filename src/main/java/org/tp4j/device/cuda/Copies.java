@@ -38,8 +38,8 @@ final class Copies {
         copy.dstDevice = target.pointer();
         copy.dstPitch = target.strideBytes();
         int result = cuMemcpy2DAsync(copy, stream);
-        if (result
-                == CUresult.CUDA_ERROR_INVALID_VALUE) { // a driver may refuse a pitch that cuMemAllocPitch did not give
+        // A driver may refuse a pitch that cuMemAllocPitch did not give.
+        if (result == CUresult.CUDA_ERROR_INVALID_VALUE) {
             for (long row = 0; row < source.rows(); row++) {
                 elements(stream, source.part(row, 0, 1, source.columns()), target.part(row, 0, 1, target.columns()));
             }
